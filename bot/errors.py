@@ -2,14 +2,22 @@
 
 BotError
 ├── NotSavedError      the row is not on disk: say so, keep the draft, let her try again
-├── WordsError         a table of words (phrases, lexicon, helplines) or a key is wrong: a person must correct it
+├── UnreadableError    the outbox or the drafts cannot be read just now: try again later
+├── WordsError         a table of words or a key is wrong: a person must correct it
 ├── NotRunningError    Rasa or the action server could not be started or reached
 └── RasaMissingError   there is no environment for Rasa on this machine
 """
 
 from __future__ import annotations
 
-__all__ = ["WordsError", "BotError", "NotRunningError", "NotSavedError", "RasaMissingError"]
+__all__ = [
+    "BotError",
+    "NotRunningError",
+    "NotSavedError",
+    "RasaMissingError",
+    "UnreadableError",
+    "WordsError",
+]
 
 
 class BotError(Exception):
@@ -18,6 +26,10 @@ class BotError(Exception):
 
 class NotSavedError(BotError):
     """Raised when a row could not be committed: nothing may be called saved."""
+
+
+class UnreadableError(BotError):
+    """Raised when one of the bot's databases cannot be read."""
 
 
 class WordsError(BotError):

@@ -36,7 +36,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
-from bot.errors import WordsError, NotSavedError
+from bot.errors import NotSavedError, UnreadableError, WordsError
 
 __all__ = ["KINDS", "KeyPair", "Outbox", "Row", "new_key_pair", "open_database", "open_row", "receipt_hash"]
 
@@ -90,7 +90,7 @@ class Outbox(AbstractContextManager["Outbox"]):
     def __init__(
         self, url: str, *, public_key: str | None = None, wait_seconds: float = WAIT_SECONDS
     ) -> None:
-        self._public_key = None if public_key is None else _key_bytes(public_key, "the outbox's public key")
+        self._public_key = None if public_key is None else key_bytes(public_key, "the outbox's public key")
         self._engine = open_database(url, wait_seconds=wait_seconds)
         self._ready = False
 
@@ -144,17 +144,23 @@ class Outbox(AbstractContextManager["Outbox"]):
 
     def take(self, after: int, n: int) -> list[Row]:
         """At most `n` rows whose sequence number is greater than `after`, oldest first."""
-        self._prepare()
         wanted = select(_OUTBOX).where(_OUTBOX.c.seq > after).order_by(_OUTBOX.c.seq).limit(n)
-        with self._engine.connect() as connection:
-            return [Row(**row) for row in connection.execute(wanted).mappings()]
+        try:
+            self._prepare()
+            with self._engine.connect() as connection:
+                return [Row(**row) for row in connection.execute(wanted).mappings()]
+        except SQLAlchemyError as error:
+            raise UnreadableError(f"The outbox cannot be read ({type(error).__name__}); try again.") from None
 
     def acknowledge(self, ids: Iterable[str]) -> int:
         """Delete the rows the connector has stored, traces included; returns how many there were."""
-        self._prepare()
-        with self._engine.begin() as connection:
-            gone = connection.execute(delete(_OUTBOX).where(_OUTBOX.c.id.in_(list(ids)))).rowcount
-        truncate_log(self._engine)
+        try:
+            self._prepare()
+            with self._engine.begin() as connection:
+                gone = connection.execute(delete(_OUTBOX).where(_OUTBOX.c.id.in_(list(ids)))).rowcount
+            truncate_log(self._engine)
+        except SQLAlchemyError as error:
+            raise UnreadableError(f"The outbox is busy ({type(error).__name__}); try again.") from None
         return gone
 
     def _prepare(self) -> None:
@@ -176,7 +182,7 @@ class Outbox(AbstractContextManager["Outbox"]):
 
 def open_row(row: Row, private_key: str) -> str:
     """The instance XML of a row. Raises WordsError when the key is not the one it was sealed to."""
-    box = SealedBox(PrivateKey(_key_bytes(private_key, "the outbox's private key")))
+    box = SealedBox(PrivateKey(key_bytes(private_key, "the outbox's private key")))
     try:
         return bytes(box.decrypt(row.sealed)).decode()
     except CryptoError:
@@ -188,7 +194,7 @@ def open_row(row: Row, private_key: str) -> str:
 
 def receipt_hash(receipt: str, public_key: str) -> str:
     """How a receipt is kept: hashed with the outbox's public key, so that a withdrawal finds its row."""
-    return _keyed_hash(receipt, _key_bytes(public_key, "the outbox's public key"))
+    return _keyed_hash(receipt, key_bytes(public_key, "the outbox's public key"))
 
 
 def new_key_pair() -> KeyPair:
@@ -235,7 +241,8 @@ def _keyed_hash(text: str, key: bytes) -> str:
     return hashlib.blake2b(text.encode(), key=key, digest_size=32).hexdigest()
 
 
-def _key_bytes(key: str, what: str) -> bytes:
+def key_bytes(key: str, what: str) -> bytes:
+    """The 32 bytes a key of 64 hexadecimal digits stands for. Raises WordsError naming `what`."""
     try:
         found = bytes.fromhex(key)
     except ValueError:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.errors import WordsError, NotSavedError
+from bot.errors import NotSavedError, WordsError
 from bot.outbox import KeyPair, Outbox, new_key_pair, open_row, receipt_hash
 
 DAY = dt.date(2026, 11, 23)
