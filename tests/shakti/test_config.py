@@ -84,7 +84,7 @@ def test_a_wrong_file_gets_one_sentence(tmp_path: Path, text: str, sentence: str
 
 
 def test_a_missing_file_says_how_to_get_one(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="is not there; copy config.yml"):
+    with pytest.raises(ConfigError, match=r"is not there; copy config\.yml"):
         read_config(tmp_path / "nowhere.yml")
 
 
