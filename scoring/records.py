@@ -1,0 +1,132 @@
+"""What scoring is given about those who are rated, and what it says about them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+__all__ = ["Group", "IndicatorMean", "ModeEffect", "PeerGroup", "Rating", "Ratings", "Recommendation", "Unit"]
+
+Kind = Literal["person", "office", "role_place"]
+Group = Literal["clearly above", "not clearly different", "clearly below", "no result yet"]
+Recommendation = Literal["recognise", "encourage", "support", "review", ""]
+Hold = Literal["none", "review"]
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One row of the registry: somebody who can be rated. `served`: survivors served in the window, None where unknown."""
+
+    provider: str
+    kind: Kind
+    role: str
+    block: str
+    district: str
+    state: str
+    name: str = ""
+    office: str = ""
+    served: int | None = None
+
+
+@dataclass(frozen=True)
+class IndicatorMean:
+    """The plain mean of one indicator (0-100, without model or mode effect) and the distinct survivors who answered it."""
+
+    mean: float
+    n: int
+
+
+@dataclass(frozen=True)
+class Rating:
+    """What is known about one unit in the window. Nothing here has passed the gate: it is for `reports.release` to decide what is shown.
+
+    Below `k_programme` survivors there is no score; below `peers` peers with a result there is no place and no comparison. Then the
+    field is None and `group` is "no result yet". Scores are on 0-100, probabilities on 0-1, intervals at `Settings.level`.
+    `grade` and `trend` are not computed in this version and always empty.
+    """
+
+    provider: str
+    unit: Kind
+    name: str
+    role: str
+    office: str
+    block: str
+    district: str
+    state: str
+    served: int | None
+    area: str  # the peer group's label: a district ("303") or a state ("19")
+    peers: int  # units of the peer group that have a result, this one included if it has
+
+    n: int  # distinct verified survivors in the window
+    units: int  # votes: one per survivor and quarter
+    collectors: int
+    chat_share: float
+    new_survivors: Mapping[str, int]  # for each quarter of the window: distinct survivors who spoke in it
+    survivors: frozenset[str] = field(repr=False)  # for complements between releases; never printed
+    unanimous: bool = False  # every vote the same: the mean would reveal each of them
+
+    score: float | None = None
+    score_low: float | None = None
+    score_high: float | None = None
+    reliability: float | None = None
+    place: float | None = None  # expected place, 1 is best
+    place_low: int | None = None
+    place_high: int | None = None
+    p_top: float | None = None  # P(among the top `top_share` of the peer group)
+    p_above: float | None = None  # P(above the median of its peers)
+    p_top_without_one: float | None = (
+        None  # least p_top without any one survivor, collector or day; None where p_top is too low to matter
+    )
+
+    group: Group = "no result yet"
+    recommendation: Recommendation = ""
+    hold: Hold = "none"
+    grade: str = ""
+    trend: str = ""
+    reasons: tuple[str, ...] = ()  # plain English, without exact scores or counts of survivors
+    indicators: Mapping[str, IndicatorMean] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ModeEffect:
+    """How much more favourable answers to an enumerator are than answers in the chat, for one role (0-100 points).
+
+    `source`: "role" (its own contrast), "all roles", "one mode" (nothing to correct), or "not comparable yet" (both modes are used,
+    too few providers were evaluated in both: nothing is corrected, and the result says so).
+    """
+
+    role: str
+    beta: float
+    se: float
+    weight: float
+    source: Literal["role", "all roles", "one mode", "not comparable yet"]
+
+
+@dataclass(frozen=True)
+class PeerGroup:
+    """The coefficients one peer group was rated with."""
+
+    role: str
+    area: str
+    unit: Literal["provider", "block", "district", "role_place"]
+    members: int  # units with at least one vote
+    peers: int  # units with a result
+    mu: float
+    tau: float
+    sigma: float  # pooled within deviation of one vote
+    mu_prior: Literal["flat", "role"]
+
+
+@dataclass(frozen=True)
+class Ratings:
+    """The ratings of a window: one row for each unit of the registry and each role in a place, sorted by provider.
+
+    `audit` holds what is needed to make them again: `input_sha256`, `settings`, `seed`, `versions`, `as_of`, `window`. It is JSON.
+    """
+
+    rows: tuple[Rating, ...]
+    window: tuple[str, ...]
+    modes: tuple[ModeEffect, ...]
+    groups: tuple[PeerGroup, ...]
+    audit: Mapping[str, Any]
