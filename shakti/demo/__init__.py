@@ -1,0 +1,1 @@
+"""The demonstration: invented survivors, and servers on loopback that speak KoboToolbox's and Central's API."""
