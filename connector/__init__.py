@@ -1,0 +1,59 @@
+"""Where submissions come from and where they rest: four sources behind one protocol, one store, one run over all.
+
+Read `submission` first (the record and the protocol), then a source (`collect` is the shortest), then `store`.
+"""
+
+from __future__ import annotations
+
+from connector.central import CentralSource
+from connector.chat import ChatSource
+from connector.collect import CollectSource
+from connector.errors import ConnectorError, GiveUp, RegistryError, RetryLater, SkipRecord
+from connector.kobo import KoboSource
+from connector.registry import NOT_LISTED, Collector, Provider, Registry, read_collectors, read_providers
+from connector.schedule import only_one, run_forever
+from connector.seal import Keys, is_code, new_code, new_key, new_pair, open_text
+from connector.session import Patience
+from connector.store import Counts, Quarantined, Run, Store
+from connector.submission import FormVersion, Held, Page, Source, Submission, Unreadable, Withdrawal
+from connector.sync import RunReport, sync
+
+__all__ = [
+    "NOT_LISTED",
+    "CentralSource",
+    "ChatSource",
+    "CollectSource",
+    "Collector",
+    "ConnectorError",
+    "Counts",
+    "FormVersion",
+    "GiveUp",
+    "Held",
+    "Keys",
+    "KoboSource",
+    "Page",
+    "Patience",
+    "Provider",
+    "Quarantined",
+    "Registry",
+    "RegistryError",
+    "RetryLater",
+    "Run",
+    "RunReport",
+    "SkipRecord",
+    "Source",
+    "Store",
+    "Submission",
+    "Unreadable",
+    "Withdrawal",
+    "is_code",
+    "new_code",
+    "new_key",
+    "new_pair",
+    "only_one",
+    "open_text",
+    "read_collectors",
+    "read_providers",
+    "run_forever",
+    "sync",
+]

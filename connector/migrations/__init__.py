@@ -1,0 +1,1 @@
+"""The history of the store's tables, one numbered step after another."""

@@ -1,0 +1,285 @@
+"""How the connector speaks HTTP: one fixed host, a secret that never leaves it, patience for GET only.
+
+Every request goes to the base address given at construction. A redirect or a `next` link that points to another
+host, scheme or port is refused before anything is sent: the secret would travel with it. The secret is held by the
+authentication object alone: never in an address, a log line, a `repr` or an exception.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import SplitResult, urljoin, urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from requests.auth import AuthBase
+from urllib3.util.retry import Retry
+
+from connector.errors import ConnectorError, GiveUp, RetryLater
+
+__all__ = ["Answer", "HttpSession", "NotThere", "Patience", "Unauthorized"]
+
+CONNECT_SECONDS = 10.0
+READ_SECONDS = 150.0  # both platforms cut their own requests at 120 s: wait a little longer than they do
+MOST_REDIRECTS = 5
+TEMPORARY = frozenset({408, 429, 500, 502, 503, 504})
+MOVED = frozenset({301, 302, 303, 307, 308})
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How a GET is repeated: `tries` times more, waiting `factor` · 2ⁿ seconds plus up to `jitter`.
+
+    `longest` caps every single wait, a Retry-After of the server included (seconds).
+    """
+
+    tries: int = 4
+    factor: float = 1.0
+    jitter: float = 1.0
+    longest: int = 60
+
+    def as_retry(self) -> Retry:
+        """The same rule as urllib3 understands it; only GET is ever repeated."""
+        return Retry(
+            total=self.tries,
+            redirect=0,
+            status_forcelist=TEMPORARY,
+            allowed_methods=frozenset({"GET"}),
+            backoff_factor=self.factor,
+            backoff_jitter=self.jitter,
+            backoff_max=self.longest,
+            retry_after_max=self.longest,
+            respect_retry_after_header=True,
+            raise_on_status=False,
+            raise_on_redirect=False,
+        )
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A successful answer: its status (200 or 304), its ETag and its body as text."""
+
+    status: int
+    etag: str | None
+    text: str
+
+
+class Unauthorized(GiveUp):
+    """Raised on 401: a caller that can log in again catches it once."""
+
+
+class NotThere(GiveUp):
+    """Raised on 404 and 410. Never "deleted": a wrong id and a missing permission answer the same."""
+
+
+class _Credential(AuthBase):
+    """Adds the Authorization header. Given as `auth`, so that a ~/.netrc cannot replace it."""
+
+    def __init__(self, secret: Callable[[], str | None]) -> None:
+        self._secret = secret
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        secret = self._secret()
+        if secret:
+            request.headers["Authorization"] = secret
+        return request
+
+    def __repr__(self) -> str:
+        return "<credential>"
+
+
+class HttpSession:
+    """One conversation with one server. Use as a context manager or call `close`.
+
+    `service` names the server in messages ("KoboToolbox"); `authorization` yields the header's value or None;
+    `unauthorized` says what to do when the server does not accept it, as the rest of the sentence
+    "<service> at <address> …". GiveUp when the address is not https (plain http only on this machine).
+    """
+
+    def __init__(
+        self,
+        base: str,
+        *,
+        service: str,
+        authorization: Callable[[], str | None],
+        unauthorized: str,
+        patience: Patience | None = None,
+        timeout: tuple[float, float] = (CONNECT_SECONDS, READ_SECONDS),
+    ) -> None:
+        self.base = base.rstrip("/")
+        self.place = f"{service} at {self.base}"
+        self._origin = _checked_origin(self.base, service)
+        self._unauthorized = unauthorized
+        self._timeout = timeout
+        self._auth = _Credential(authorization)
+        self._http = requests.Session()
+        adapter = HTTPAdapter(max_retries=(patience or Patience()).as_retry())
+        self._http.mount("https://", adapter)
+        self._http.mount("http://", adapter)
+
+    def __repr__(self) -> str:
+        return f"<HttpSession {self.place}>"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def get_json(self, path: str, params: Mapping[str, str] | None = None, *, missing: str = "") -> Any:
+        """The decoded JSON of a GET. `missing` says in words what a 404 means here."""
+        return self.decoded(self.get(path, params, missing=missing))
+
+    def get(
+        self,
+        path: str,
+        params: Mapping[str, str] | None = None,
+        *,
+        etag: str | None = None,
+        missing: str = "",
+    ) -> Answer:
+        """A GET that is repeated with patience. With `etag` the answer may be 304 with an empty text.
+
+        `path` is a path on the configured server, or an address on it (a `next` link). RetryLater, GiveUp.
+        """
+        headers = {"If-None-Match": etag} if etag else {}
+        url = self.address(path)
+        for _ in range(MOST_REDIRECTS + 1):
+            response = self._send("GET", url, params=params, headers=headers)
+            if response.status_code not in MOVED:
+                self._refuse_bad_status(response, missing)
+                return Answer(response.status_code, response.headers.get("ETag"), _text(response))
+            # The Location holds the whole query already.
+            url, params = self.address(urljoin(url, response.headers.get("Location", ""))), None
+        raise GiveUp(f"{self.place} redirects in a circle; check the server's address (`url`) in config.yml.")
+
+    def post_json(self, path: str, body: Mapping[str, Any]) -> Any:
+        """The decoded JSON of a POST. Never repeated, never redirected."""
+        response = self._send("POST", self.address(path), json=dict(body))
+        if response.status_code in MOVED:
+            raise GiveUp(
+                f"{self.place} wants to be called by another address; correct `url` in config.yml "
+                "(the scheme and the host as the browser shows them)."
+            )
+        self._refuse_bad_status(response, "")
+        return self.decoded(Answer(response.status_code, None, _text(response)))
+
+    def decoded(self, answer: Answer) -> Any:
+        """The JSON of an answer; RetryLater when it is something else (a login or maintenance page)."""
+        try:
+            return json.loads(answer.text)
+        except ValueError as error:
+            raise RetryLater(
+                f"{self.place} answered with a page instead of data; it may be under maintenance or behind a "
+                "login. The next run tries again; if it stays so, open the address in a browser."
+            ) from error
+
+    def address(self, link: str) -> str:
+        """The full address of a path or link; GiveUp when it leads to another server."""
+        full = link.lower().startswith(("http://", "https://"))
+        url = link if full else urljoin(self.base + "/", link.lstrip("/"))
+        if _origin(urlsplit(url)) != self._origin:
+            raise GiveUp(
+                f"{self.place} points to another server ({_host(url)}); it was not followed, because the "
+                "credentials would go there. Set `url` in config.yml to the address the server itself uses."
+            )
+        return url
+
+    def _send(self, method: str, url: str, **options: Any) -> requests.Response:
+        try:
+            return self._http.request(
+                method, url, auth=self._auth, timeout=self._timeout, allow_redirects=False, **options
+            )
+        except requests.exceptions.SSLError as error:
+            raise GiveUp(
+                f"{self.place} does not prove who it is (its certificate is not accepted); check the address "
+                "and this machine's clock and certificates."
+            ) from _without_request(error)
+        except requests.exceptions.Timeout as error:
+            raise RetryLater(
+                f"{self.place} did not answer in time; the next run tries again."
+            ) from _without_request(error)
+        except requests.exceptions.ChunkedEncodingError as error:
+            raise RetryLater(
+                f"{self.place} broke off in the middle of an answer; nothing of it was taken, the next run "
+                "tries again."
+            ) from _without_request(error)
+        except requests.exceptions.RequestException as error:
+            raise RetryLater(
+                f"{self.place} could not be reached; check the network and the address. The next run tries again."
+            ) from _without_request(error)
+
+    def _refuse_bad_status(self, response: requests.Response, missing: str) -> None:
+        status = response.status_code
+        if status in (200, 201, 304):
+            return
+        raise self._error(status, missing)
+
+    def _error(self, status: int, missing: str) -> ConnectorError:
+        if status in TEMPORARY or status > 500:
+            return RetryLater(
+                f"{self.place} is busy or out of order (status {status}); the next run tries again."
+            )
+        if status == 401:
+            return Unauthorized(f"{self.place} {self._unauthorized}.")
+        if status == 403:
+            return GiveUp(
+                f"{self.place} does not let this account read here; give the account the right to view "
+                "submissions of this project."
+            )
+        if status in (404, 410):
+            return NotThere(f"{self.place} {missing or 'does not know what was asked for; check the ids'}.")
+        return GiveUp(
+            f"{self.place} refused the question (status {status}); it may be a version this program does not know."
+        )
+
+
+def _without_request(error: requests.exceptions.RequestException) -> requests.exceptions.RequestException:
+    """The same error without the request it carries: its headers hold the secret."""
+    error.request = None
+    error.response = None
+    return error
+
+
+def _text(response: requests.Response) -> str:
+    """Both platforms speak UTF-8, also where they do not say so (requests would guess Latin-1 for text/*)."""
+    return response.content.decode("utf-8", errors="replace")
+
+
+def _origin(parts: SplitResult) -> tuple[str, str, int]:
+    port = parts.port or {"https": 443, "http": 80}.get(parts.scheme, 0)
+    return parts.scheme, (parts.hostname or "").lower(), port
+
+
+def _host(url: str) -> str:
+    return urlsplit(url).hostname or "no host"
+
+
+def _checked_origin(base: str, service: str) -> tuple[str, str, int]:
+    try:
+        origin = _origin(urlsplit(base))
+    except ValueError as error:  # a port that is no number
+        raise GiveUp(f"The address of {service} in config.yml ({base}) is not an address.") from error
+    scheme, host, _ = origin
+    if scheme not in ("https", "http") or not host or "@" in base:
+        raise GiveUp(
+            f"The address of {service} in config.yml must look like https://kf.kobotoolbox.org, without a "
+            "user name or password in it."
+        )
+    if scheme == "http" and host not in LOOPBACK:
+        raise GiveUp(
+            f"The address of {service} ({base}) is not encrypted; write https:// so that the credentials "
+            "cannot be read on the way."
+        )
+    return origin

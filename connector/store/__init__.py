@@ -1,0 +1,8 @@
+"""Everything this project says to its database of evaluations, in one place."""
+
+from __future__ import annotations
+
+from connector.store.record import Counts
+from connector.store.store import Quarantined, Run, Store
+
+__all__ = ["Counts", "Quarantined", "Run", "Store"]

@@ -1,0 +1,157 @@
+"""How a page enters the store: one instance once, whatever brought it, and what is deleted leaves only its identity.
+
+An instance's content belongs to one source, its owner: the sighting with the highest (precedence, server time, name).
+So the outcome depends on what was seen and never on the order in which it was seen. The instance is a tombstone
+exactly when its owner deleted it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+
+from sqlalchemy import Connection
+
+from connector.errors import SkipRecord
+from connector.evaluation import Evaluation, evaluation_of, is_refused
+from connector.seal import Keys
+from connector.store import leftovers
+from connector.store.instances import Forms, Known, Plan, Sighting, find, write
+from connector.submission import Page, Submission, precedence
+
+__all__ = ["Counts", "record_page"]
+
+LONG_AGO = dt.datetime.min.replace(tzinfo=dt.UTC)
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What became of the records of a page or a run. `seen` is the sum of the others."""
+
+    new: int = 0
+    edited: int = 0
+    unchanged: int = 0
+    deleted: int = 0
+    refused: int = 0
+    quarantined: int = 0
+
+    @property
+    def seen(self) -> int:
+        """All records that were looked at."""
+        return sum(asdict(self).values())
+
+    def __add__(self, other: Counts) -> Counts:
+        mine, theirs = asdict(self), asdict(other)
+        return Counts(**{name: mine[name] + theirs[name] for name in mine})
+
+
+def record_page(
+    connection: Connection, source: str, page: Page, *, forms: Forms, keys: Keys, today: dt.date
+) -> Counts:
+    """Everything of a page, within the caller's transaction. `forms` holds every form version the page names."""
+    counts = Counts()
+    for batch in _each_instance_once(page.submissions):
+        counts += _record_batch(connection, source, batch, forms, keys, today)
+    counts += Counts(quarantined=leftovers.quarantine(connection, page.unreadable, keys, today))
+    for withdrawal in page.withdrawals:
+        counts += Counts(deleted=leftovers.withdraw(connection, withdrawal, keys))
+    if page.listing is not None:
+        counts += Counts(deleted=leftovers.delete_unlisted(connection, source, page.listing, keys))
+    if page.cursor is not None:
+        leftovers.save_cursor(connection, source, page.cursor)
+    return counts
+
+
+def _each_instance_once(submissions: Iterable[Submission]) -> Iterator[list[Submission]]:
+    """The submissions in order, cut so that no batch holds an instance (or one of its versions) twice."""
+    batch: list[Submission] = []
+    names: set[str] = set()
+    for one in submissions:
+        own = {one.root_id, one.version_id}
+        if own & names:
+            yield batch
+            batch, names = [], set()
+        batch.append(one)
+        names |= own
+    if batch:
+        yield batch
+
+
+def _record_batch(
+    connection: Connection,
+    source: str,
+    batch: Sequence[Submission],
+    forms: Forms,
+    keys: Keys,
+    today: dt.date,
+) -> Counts:
+    known = find(connection, batch)
+    aside = leftovers.set_aside_versions(connection, source, batch, keys)
+    gone = leftovers.erased(connection, batch, forms, keys)
+    plan, counts = Plan(), Counts()
+    for one in batch:
+        key = (one.form_id, one.root_id)
+        form = forms[(one.form_id, one.form_version)][1]
+        try:
+            refused = key in gone or (bool(one.answers or not one.deleted) and is_refused(one, form))
+            # A refused or deleted row is not looked into any further: nothing of it is kept.
+            evaluation = None if refused or one.deleted else evaluation_of(one, form, keys)
+        except SkipRecord as error:
+            plan.unreadable.append(leftovers.unreadable(one, error))
+            continue
+        version = aside.get(keys.erasure(*key))
+        counts += _decide(plan, one, known.get(key), evaluation, refused=refused, aside=version, keys=keys)
+    write(connection, plan, forms)
+    leftovers.write_set_aside(connection, source, plan, keys)
+    return counts + Counts(quarantined=leftovers.quarantine(connection, plan.unreadable, keys, today))
+
+
+def _decide(
+    plan: Plan,
+    one: Submission,
+    known: Known | None,
+    evaluation: Evaluation | None,
+    *,
+    refused: bool,
+    aside: str | None,
+    keys: Keys,
+) -> Counts:
+    """Put one submission into the plan; says what it counts as."""
+    if refused:
+        plan.set_aside.append(one)
+        if known is not None:
+            _take_in(plan, replace(one, deleted=True), known, None)
+        return Counts(unchanged=1) if aside == keys.version(one.version_id, one.review) else Counts(refused=1)
+    plan.accepted.append(one)
+    if known is not None:
+        return _take_in(plan, one, known, evaluation)
+    plan.inserts.append((one, evaluation))
+    return Counts(deleted=1) if one.deleted else Counts(new=1)
+
+
+def _take_in(plan: Plan, one: Submission, known: Known, evaluation: Evaluation | None) -> Counts:
+    before = known.sightings.get(one.source)
+    now = Sighting(one.version_id, one.review, one.changed_at, one.deleted)
+    if before is not None and replace(before, changed_at=None) == replace(now, changed_at=None):
+        return Counts(unchanged=1)
+    if not _owns(one, known):
+        plan.seen_again.append((known, one))
+        return Counts(deleted=1) if one.deleted and before is not None else Counts(unchanged=1)
+    plan.updates.append((known, one, evaluation))
+    if one.deleted:
+        return Counts(unchanged=1) if known.deleted else Counts(deleted=1)
+    same = any(seen.version_id == one.version_id for seen in known.sightings.values())
+    return Counts(unchanged=1) if same and before is None else Counts(edited=1)
+
+
+def _owns(one: Submission, known: Known) -> bool:
+    """Whether the content is (or becomes) the submission's source's: a pure rule over sightings."""
+    if one.source == known.owner:
+        return True
+    owner = known.sightings[known.owner]
+    return _rank(one.source, one.changed_at) > _rank(known.owner, owner.changed_at)
+
+
+def _rank(source: str, changed_at: dt.datetime | None) -> tuple[int, dt.datetime, str]:
+    return precedence(source), changed_at or LONG_AGO, source

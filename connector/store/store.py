@@ -1,0 +1,292 @@
+"""The store's public face: what the rest of the project asks of the database, each in one transaction."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from types import TracebackType
+from typing import Any, Self
+
+from sqlalchemy import delete, insert, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from connector.registry import Registry
+from connector.seal import Keys
+from connector.store import reading, tables
+from connector.store.engine import migrate, open_engine, reader, writer
+from connector.store.parts import chunks
+from connector.store.record import Counts, record_page
+from connector.submission import FormVersion, Page, Review
+from xlsforms import Scale, marks_from_json, marks_to_json
+
+__all__ = ["Quarantined", "Run", "Store"]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One line of the ledger: what a run of one source did; `error` is a sentence or None."""
+
+    source: str
+    started: dt.datetime
+    finished: dt.datetime
+    counts: Counts
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class Quarantined:
+    """A record that waits in the quarantine; its content is sealed and not shown."""
+
+    source: str
+    native_id: str
+    reason: str
+    day: dt.date
+
+
+@dataclass(frozen=True)
+class _Held:
+    """What the store holds of one source (the protocol `Held`)."""
+
+    keys: Keys
+    rows: Mapping[str, tuple[str, str, str]]  # root id -> form id, version id, review
+    aside: Mapping[str, str] = field(repr=False)  # keyed hash -> keyed hash of the version
+    forms: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.rows) + len(self.aside)
+
+    def same(self, root_id: str, version_id: str, review: Review) -> bool:
+        if root_id in self.rows:
+            return self.rows[root_id][1:] == (version_id, review)
+        version = self.keys.version(version_id, review)
+        return any(self.aside.get(self.keys.erasure(form, root_id)) == version for form in self.forms)
+
+    def missing(self, listing: frozenset[str]) -> int:
+        """How many stored rows a complete listing lacks."""
+        return sum(root_id not in listing for root_id in self.rows)
+
+
+class Store:
+    """The database of evaluations behind `url` (SQLAlchemy). Call `migrate` once before use; close at the end.
+
+    `keys` make pseudonyms and seal texts; they are not kept in the database. Database errors arrive as RetryLater.
+    """
+
+    def __init__(self, url: str, *, keys: Keys) -> None:
+        self._keys = keys
+        self._engine = open_engine(url)
+        self._forms: dict[tuple[str, str], tuple[int, FormVersion]] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the database; SQLite's write-ahead log is emptied, so that nothing deleted stays in it."""
+        if self._engine.dialect.name == "sqlite":
+            with suppress(SQLAlchemyError):
+                raw = self._engine.raw_connection()
+                with suppress(Exception):
+                    raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                raw.close()
+        self._engine.dispose()
+
+    def migrate(self) -> None:
+        """Make the tables, or bring those of an earlier version up to date."""
+        migrate(self._engine)
+
+    # what enters
+
+    def record(self, source: str, page: Page, *, now: dt.datetime) -> Counts:
+        """A page, its cursor and everything that follows from it, in one transaction.
+
+        Every form version of the page must be known (`knows_form`, `add_form`).
+        """
+        wanted = {(one.form_id, one.form_version) for one in page.submissions}
+        for form_id, version in wanted:
+            self.knows_form(form_id, version)
+        with writer(self._engine) as connection:
+            return record_page(connection, source, page, forms=self._forms, keys=self._keys, today=now.date())
+
+    def knows_form(self, form_id: str, version: str) -> bool:
+        """Whether the marks of this form version are stored."""
+        if (form_id, version) in self._forms:
+            return True
+        table = tables.form_version
+        with reader(self._engine) as connection:
+            row = connection.execute(
+                select(table).where(table.c.form_id == form_id, table.c.version == version)
+            ).first()
+        if row is None:
+            return False
+        marks = tuple(marks_from_json(json.loads(row.marks)))
+        self._forms[form_id, version] = (row.id, FormVersion(form_id, version, marks, row.xform))
+        return True
+
+    def add_form(self, source: str, native_form: str, native_version: str, form: FormVersion) -> None:
+        """Keep a form version and how the source calls it. The first description of a version stays."""
+        table, native = tables.form_version, tables.native_form
+        with writer(self._engine) as connection:
+            number = connection.execute(
+                select(table.c.id).where(table.c.form_id == form.form_id, table.c.version == form.version)
+            ).scalar()
+            if number is None:
+                number = connection.execute(
+                    insert(table).returning(table.c.id),
+                    {
+                        "form_id": form.form_id,
+                        "version": form.version,
+                        "marks": json.dumps(marks_to_json(form.marks), ensure_ascii=False),
+                        "xform": form.xform,
+                    },
+                ).scalar_one()
+            own = {"source": source, "native_form": native_form, "native_version": native_version}
+            connection.execute(
+                delete(native).where(*(native.c[name] == value for name, value in own.items()))
+            )
+            connection.execute(insert(native).values(**own, form_version_id=number))
+
+    def add_codes(self, codes: Iterable[str]) -> int:
+        """Put survivor codes on the roll, as pseudonyms; how many were new."""
+        table, fresh = tables.issued_code, 0
+        with writer(self._engine) as connection:
+            for some in chunks({self._keys.survivor(code) for code in codes}):
+                known = set(
+                    connection.execute(select(table.c.survivor).where(table.c.survivor.in_(some))).scalars()
+                )
+                rows = [{"survivor": survivor} for survivor in some if survivor not in known]
+                fresh += len(rows)
+                if rows:
+                    connection.execute(insert(table), rows)
+        return fresh
+
+    def set_registry(self, registry: Registry) -> None:
+        """Replace the registry; collectors are kept by pseudonym."""
+        postings = [{**asdict(one), "posting": one.posting} for one in registry.providers]
+        collectors = [
+            {"pseudonym": self._keys.collector(one.code), "office": one.office} for one in registry.collectors
+        ]
+        with writer(self._engine) as connection:
+            for table, rows in ((tables.provider, postings), (tables.collector, collectors)):
+                connection.execute(delete(table))
+                if rows:
+                    connection.execute(insert(table), rows)
+
+    def add_run(self, run: Run) -> None:
+        """Write one line of the ledger."""
+        with writer(self._engine) as connection:
+            connection.execute(
+                insert(tables.ledger).values(
+                    source=run.source,
+                    started=run.started,
+                    finished=run.finished,
+                    seen=run.counts.seen,
+                    **asdict(run.counts),
+                    error=run.error,
+                )
+            )
+
+    # what a run needs to know
+
+    def cursor(self, source: str) -> dict[str, Any] | None:
+        """Where the source's last committed page ended."""
+        table = tables.cursor
+        with reader(self._engine) as connection:
+            value = connection.execute(select(table.c.value).where(table.c.source == source)).scalar()
+        found: dict[str, Any] | None = json.loads(value) if value else None
+        return found
+
+    def held(self, source: str) -> _Held:
+        """What is held of a source, for its sweep to compare with."""
+        table, seen, aside = tables.submission, tables.sighting, tables.set_aside
+        with reader(self._engine) as connection:
+            rows = connection.execute(
+                select(table.c.root_id, table.c.form_id, seen.c.version_id, seen.c.review)
+                .join(seen, seen.c.submission_id == table.c.id)
+                .where(seen.c.source == source, seen.c.deleted.is_(False))
+            )
+            live = {row.root_id: (row.form_id, row.version_id, row.review) for row in rows}
+            refused = connection.execute(select(aside.c.key, aside.c.version).where(aside.c.source == source))
+            hashes = {row.key: row.version for row in refused}
+            forms = connection.execute(select(tables.form_version.c.form_id).distinct()).scalars().all()
+        return _Held(self._keys, live, hashes, tuple(forms))
+
+    # what comes out
+
+    def evaluations(self, since_quarter: str | None = None) -> list[dict[str, Any]]:
+        """One dict for each evaluation of a provider that is not deleted, of `since_quarter` ("2026Q4") and later.
+
+        evaluation (int), form_version ("form/version"), provider, posting, role, office, block, district, state (the
+        registry's on that day), quarter, day (date or None), seconds, mode, verified, survivor, collector
+        (pseudonyms or None), own_office, review, flags (names), values {indicator: raw coded value}.
+        """
+        with reader(self._engine) as connection:
+            return reading.evaluations(connection, since_quarter)
+
+    def scales(self) -> dict[str, dict[str, Scale]]:
+        """{form_version: {indicator: Scale}}, form versions named as in `evaluations`."""
+        with reader(self._engine) as connection:
+            return reading.scales(connection)
+
+    def services(self) -> list[dict[str, Any]]:
+        """One dict for each service of each check-in: survivor, verified, block, mode, review, service, needed, asked,
+        received, month ("2026-11"), days_to_order, days_to_payment (int or None)."""
+        with reader(self._engine) as connection:
+            return reading.services(connection)
+
+    def providers(self) -> list[dict[str, Any]]:
+        """The registry's postings: posting, name, label(_bn|_hi|_en), kind, office, role, block, district, state,
+        since, until, served."""
+        with reader(self._engine) as connection:
+            return reading.providers(connection)
+
+    def registry(self) -> Registry:
+        """The registry as it is stored, without collectors' codes."""
+        with reader(self._engine) as connection:
+            return reading.registry_of(connection)
+
+    def unverified_counts(self) -> dict[tuple[str, str], int]:
+        """{(role, block): evaluations whose code is not on the roll}."""
+        with reader(self._engine) as connection:
+            return reading.unverified_counts(connection)
+
+    def sightings_summary(self) -> dict[tuple[str, ...], int]:
+        """{sources that saw it: how many instances}; the figures add up to the instances stored."""
+        with reader(self._engine) as connection:
+            return reading.sightings_summary(connection)
+
+    def runs(self, limit: int = 20) -> list[Run]:
+        """The ledger's last lines, newest first."""
+        table = tables.ledger
+        with reader(self._engine) as connection:
+            rows = connection.execute(select(table).order_by(table.c.id.desc()).limit(limit)).all()
+        return [
+            Run(
+                source=row.source,
+                started=_utc(row.started),
+                finished=_utc(row.finished),
+                counts=Counts(**{name: getattr(row, name) for name in asdict(Counts())}),
+                error=row.error,
+            )
+            for row in rows
+        ]
+
+    def quarantined(self) -> list[Quarantined]:
+        """What waits in the quarantine, by source and name."""
+        table = tables.quarantine
+        columns = (table.c.source, table.c.native_id, table.c.reason, table.c.day)
+        with reader(self._engine) as connection:
+            rows = connection.execute(select(*columns).order_by(table.c.source, table.c.native_id))
+            return [Quarantined(*row) for row in rows]
+
+
+def _utc(moment: dt.datetime) -> dt.datetime:
+    """SQLite forgets the zone; everything is written in UTC."""
+    return moment.astimezone(dt.UTC) if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
