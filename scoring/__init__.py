@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from scoring.errors import RegistryError, ScoringError, SettingsError, TableError
 from scoring.evaluations import Evaluations, table
+from scoring.ratings import rate
 from scoring.records import IndicatorMean, ModeEffect, PeerGroup, Rating, Ratings, Unit
 from scoring.settings import Scale, Settings
 
@@ -27,5 +28,6 @@ __all__ = [
     "SettingsError",
     "TableError",
     "Unit",
+    "rate",
     "table",
 ]

@@ -81,8 +81,7 @@ def table(rows: Iterable[Mapping[str, object]], scales: Mapping[str, Mapping[str
     listed = list(rows)
     columns = {name: _texts(listed, name) for name in TEXTS}
     _refuse_repeats(columns["evaluation"])
-    for label in dict.fromkeys(columns["quarter"]):
-        _quarter(label, columns["quarter"])
+    _check_quarters(columns["quarter"])
     return Evaluations(
         **{name: _labels(values) for name, values in columns.items()},
         day=_labels([_day(row, index) for index, row in enumerate(listed)]),
@@ -147,11 +146,17 @@ def _refuse_repeats(evaluations: Sequence[str]) -> None:
             )
 
 
-def _quarter(label: str, column: Sequence[str]) -> None:
-    try:
-        quarters.number(label)
-    except TableError as error:
-        raise TableError(f"row {column.index(label) + 1}, column 'quarter': {error}") from error
+def _check_quarters(column: Sequence[str]) -> None:
+    first = ""
+    for label in dict.fromkeys(column):
+        row = column.index(label) + 1
+        try:
+            quarters.number(label)
+        except TableError as error:
+            raise TableError(f"row {row}, column 'quarter': {error}") from error
+        first = first or label
+        if len(label) != len(first):
+            raise TableError(f"row {row}, column 'quarter': '{label}' and '{first}' are written differently")
 
 
 def _one_of(rows: Sequence[Mapping[str, object]], column: str, known: Sequence[str]) -> list[str]:

@@ -64,6 +64,9 @@ class Rating:
     chat_share: float
     new_survivors: Mapping[str, int]  # for each quarter of the window: distinct survivors who spoke in it
     survivors: frozenset[str] = field(repr=False)  # for complements between releases; never printed
+    modes_comparable: bool = (
+        True  # False: both modes are used and nothing is known about their difference yet
+    )
     unanimous: bool = False  # every vote the same: the mean would reveal each of them
 
     score: float | None = None

@@ -1,0 +1,148 @@
+"""One estimate and its variance for each unit, out of its votes: what pooling starts from.
+
+    estimate_j = sum over its votes of (value - beta * interviewed) / votes
+    variance_j = sigma_role^2 * design effect / votes + interviewed share^2 * Var(beta)
+
+The error of the mode effect is shared by all units of a role; counting it for each as if it were its own makes comparisons
+a little more careful than they need be, never less.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from scoring.cells import Cells, cells_of, pooled_variance
+from scoring.evaluations import Bools, Floats, Ints
+from scoring.levels import Level
+from scoring.mode import mode_effects
+from scoring.records import ModeEffect
+from scoring.selection import Heard
+from scoring.settings import Settings
+from scoring.votes import Votes, design_effect, distinct, votes_of
+
+__all__ = ["Estimates", "estimates_of", "modes_of", "role_numbers", "without_each"]
+
+
+@dataclass(frozen=True)
+class Estimates:
+    """For each of the U units of a level (`estimate` and `variance` are nan without a vote)."""
+
+    votes: Votes
+    corrected: Floats  # each vote without its mode effect (length V)
+    n: Ints  # distinct survivors
+    size: Ints  # votes
+    estimate: Floats
+    variance: Floats
+    sigma: Floats  # pooled deviation of one vote in the unit's role
+    design: Floats  # design effect
+    mode_se: Floats  # standard error of the role's mode effect
+    interviewed: Floats  # share of votes
+    collectors: Ints  # distinct, named
+    unanimous: Bools
+
+
+def role_numbers(level: Level, roles: Sequence[str]) -> Ints:
+    """The number of each unit's role."""
+    number = {role: index for index, role in enumerate(roles)}
+    return np.array([number[unit.role] for unit in level.units], dtype=np.int64)
+
+
+def modes_of(level: Level, heard: Heard, roles: Sequence[str], settings: Settings) -> tuple[ModeEffect, ...]:
+    """The mode effect of each role, from the units of this level."""
+    cells = cells_of(votes_of(heard.evaluations, level.unit, heard.value))
+    role = role_numbers(level, roles)
+    return mode_effects(
+        cells,
+        role,
+        roles,
+        _variance(cells, role, len(roles), settings),
+        min_weight=settings.mode_min_weight,
+        role_weight=settings.mode_role_weight,
+    )
+
+
+def estimates_of(level: Level, heard: Heard, modes: Sequence[ModeEffect], settings: Settings) -> Estimates:
+    """The estimates of a level; `modes` holds one effect for each role."""
+    units = len(level.units)
+    role = role_numbers(level, [mode.role for mode in modes])
+    votes = votes_of(heard.evaluations, level.unit, heard.value)
+    beta = np.array([mode.beta for mode in modes])[role]
+    mode_se = np.array([mode.se for mode in modes])[role]
+    corrected = votes.value - beta[votes.unit] * votes.interviewed
+    size = np.bincount(votes.unit, minlength=units)
+    divisor = np.where(size > 0, size, np.nan)
+    interviewed = np.bincount(votes.unit, votes.interviewed, minlength=units) / divisor
+    sigma2 = _variance(cells_of(votes), role, len(modes), settings)[role]
+    design = design_effect(
+        votes, units, collector_rho=settings.collector_rho, survivor_rho=settings.survivor_rho
+    )
+    return Estimates(
+        votes=votes,
+        corrected=corrected,
+        n=_count(*distinct(votes.unit, votes.survivor)[:2], units),
+        size=size,
+        estimate=np.bincount(votes.unit, corrected, minlength=units) / divisor,
+        variance=sigma2 * design / divisor + interviewed**2 * mode_se**2,
+        sigma=np.sqrt(sigma2),
+        design=design,
+        mode_se=mode_se,
+        interviewed=interviewed,
+        collectors=_count(*distinct(votes.unit[votes.collectors.vote], votes.collectors.label)[:2], units),
+        unanimous=_unanimous(votes, units),
+    )
+
+
+def without_each(estimates: Estimates, unit: int) -> tuple[Floats, Floats]:
+    """Estimate and variance of one unit had any one survivor, collector or day not been there (length C each).
+
+    Votes in which that survivor, collector or day had a part are left out whole; the pooled deviation, design effect and mode
+    effect are held. Where no vote would be left the variance is infinite.
+    """
+    votes = estimates.votes
+    start, end = np.searchsorted(votes.unit, [unit, unit + 1])
+    value, interviewed = estimates.corrected[start:end], votes.interviewed[start:end]
+    left_n, left_sum, left_interviewed = [], [], []
+    for vote, label in _clusters(votes, start, end):
+        _, cluster = np.unique(label, return_inverse=True)
+        left_n.append(len(value) - np.bincount(cluster))
+        left_sum.append(value.sum() - np.bincount(cluster, value[vote]))
+        left_interviewed.append(interviewed.sum() - np.bincount(cluster, interviewed[vote]))
+    n = np.concatenate(left_n).astype(float)
+    remains = n > 0
+    n[~remains] = 1.0
+    share = np.concatenate(left_interviewed) / n
+    variance = (
+        estimates.sigma[unit] ** 2 * estimates.design[unit] / n + share**2 * estimates.mode_se[unit] ** 2
+    )
+    return np.concatenate(left_sum) / n, np.where(remains, variance, np.inf)
+
+
+def _clusters(votes: Votes, start: int, end: int) -> tuple[tuple[Ints, Ints], ...]:
+    """Pairs of a vote (counted from `start`) and what it could be left out with: survivor, collector, day."""
+    pairs = [(np.arange(end - start), votes.survivor[start:end])]
+    for links in (votes.collectors, votes.days):
+        first, last = np.searchsorted(links.vote, [start, end])
+        pairs.append((links.vote[first:last] - start, links.label[first:last]))
+    return tuple(pairs)
+
+
+def _variance(cells: Cells, role: Ints, roles: int, settings: Settings) -> Floats:
+    return pooled_variance(
+        cells, role, roles, prior_sd=settings.sigma_prior, prior_df=settings.sigma_prior_df
+    )
+
+
+def _count(unit: Ints, label: Ints, units: int) -> Ints:
+    return np.bincount(unit[label >= 0], minlength=units)
+
+
+def _unanimous(votes: Votes, units: int) -> Bools:
+    result = np.zeros(units, dtype=bool)
+    if len(votes):
+        starts = np.flatnonzero(np.r_[True, np.diff(votes.unit) > 0])
+        spread = np.maximum.reduceat(votes.value, starts) - np.minimum.reduceat(votes.value, starts)
+        result[votes.unit[starts]] = spread < 1e-9
+    return result

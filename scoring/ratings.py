@@ -1,0 +1,144 @@
+"""From evaluations to ratings: the whole path, one step a line.
+
+evaluations -> what has a say (selection, items) -> who is rated (levels) -> votes -> estimates (cells, mode)
+-> peer groups (peers, pooling) -> places (results, ranks) -> decisions (lists, explain)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from scoring import audit, quarters
+from scoring.estimates import Estimates, estimates_of, modes_of
+from scoring.evaluations import Bools, Evaluations, Ints
+from scoring.levels import Level, levels
+from scoring.lists import decide
+from scoring.peers import Fitted, fit
+from scoring.profile import profiles
+from scoring.records import ModeEffect, PeerGroup, Rating, Ratings, Unit
+from scoring.results import with_results
+from scoring.selection import Heard, select
+from scoring.settings import Settings
+
+__all__ = ["rate"]
+
+
+def rate(
+    evaluations: Evaluations,
+    registry: Sequence[Unit],
+    settings: Settings,
+    *,
+    rng: np.random.Generator,
+    as_of: str | None = None,
+) -> Ratings:
+    """Rate every unit of the registry, and every role in a block and district, over the quarters that end with `as_of`.
+
+    `as_of` defaults to the last quarter in which an evaluation counts. One number is taken from `rng`; every peer group draws
+    from a stream made of that number and its own estimates, so a place depends neither on the order of the rows nor on
+    anybody's name. RegistryError if a provider is named twice, TableError if `as_of` is not a quarter.
+    """
+    seed = int(rng.integers(2**63))
+    heard = select(evaluations, settings, as_of=as_of)
+    all_levels = levels(heard.evaluations, registry)
+    roles = sorted({unit.role for level in all_levels for unit in level.units})
+    modes = modes_of(all_levels[0], heard, roles, settings)
+    rows: list[Rating] = []
+    groups: list[PeerGroup] = []
+    for level in all_levels:
+        estimates = estimates_of(level, heard, modes, settings)
+        evidence = _evidence(level, estimates, heard, modes, settings)
+        for group in fit(level, estimates, settings):
+            unrated = {unit: evidence[unit] for unit in group.belongs.tolist()}
+            rows += with_results(unrated, group, estimates, settings, seed=seed).values()
+            groups += _coefficients(level, estimates, group)
+    return Ratings(
+        rows=decide(sorted(rows, key=lambda row: row.provider), settings),
+        window=heard.window,
+        modes=modes,
+        groups=tuple(groups),
+        audit=audit.record(heard, registry, settings, seed=seed),
+    )
+
+
+def _evidence(
+    level: Level, estimates: Estimates, heard: Heard, modes: Sequence[ModeEffect], settings: Settings
+) -> list[Rating]:
+    """For each unit who it is and what stands behind its rating; not yet what it is beside its peers."""
+    many = len(level.units)
+    survivors = _survivors(estimates, heard, many)
+    spoke = _spoke(estimates, heard, many)
+    held = _held(level, heard)
+    profile = profiles(estimates.votes, heard.evaluations, many)
+    uncertain = {mode.role for mode in modes if mode.source == "not comparable yet"}
+    return [
+        Rating(
+            provider=unit.provider,
+            unit=unit.kind,
+            name=unit.name,
+            role=unit.role,
+            office=unit.office,
+            block=unit.block,
+            district=unit.district,
+            state=unit.state,
+            served=unit.served,
+            area="",
+            peers=0,
+            n=int(estimates.n[index]),
+            units=int(estimates.size[index]),
+            collectors=int(estimates.collectors[index]),
+            chat_share=1.0 - float(estimates.interviewed[index]) if estimates.size[index] else 0.0,
+            new_survivors=dict(zip(heard.window, spoke[index].tolist(), strict=True)),
+            survivors=survivors[index],
+            modes_comparable=unit.role not in uncertain,
+            unanimous=bool(estimates.unanimous[index]),
+            hold="review" if held[index] else "none",
+            indicators=profile[index] if estimates.n[index] >= settings.k_programme else {},
+        )
+        for index, unit in enumerate(level.units)
+    ]
+
+
+def _survivors(estimates: Estimates, heard: Heard, units: int) -> list[frozenset[str]]:
+    names = sorted(set(heard.evaluations.survivor.tolist()))
+    people: list[set[str]] = [set() for _ in range(units)]
+    for unit, survivor in zip(estimates.votes.unit.tolist(), estimates.votes.survivor.tolist(), strict=True):
+        people[unit].add(names[survivor])
+    return [frozenset(group) for group in people]
+
+
+def _spoke(estimates: Estimates, heard: Heard, units: int) -> Ints:
+    """Distinct survivors for each unit and quarter of the window (a survivor has one vote a quarter)."""
+    wide = len(heard.window)
+    if not wide:
+        return np.zeros((units, 0), dtype=np.int64)
+    first = quarters.number(heard.window[0])
+    labels = sorted(set(heard.evaluations.quarter.tolist()))
+    place = np.array([quarters.number(label) - first for label in labels], dtype=np.int64)
+    votes = estimates.votes
+    return np.bincount(votes.unit * wide + place[votes.quarter], minlength=units * wide).reshape(units, wide)
+
+
+def _held(level: Level, heard: Heard) -> Bools:
+    about = level.unit[heard.flagged]
+    return np.bincount(about[about >= 0], minlength=len(level.units)) > 0
+
+
+def _coefficients(level: Level, estimates: Estimates, group: Fitted) -> list[PeerGroup]:
+    """What the group was rated with; nothing for a group in which nobody has a vote."""
+    if group.posterior is None or not len(group.members):
+        return []
+    return [
+        PeerGroup(
+            role=group.role,
+            area=group.area,
+            unit=level.name,
+            members=len(group.members),
+            peers=group.peers,
+            mu=float(group.posterior.mu[group.group]),
+            tau=group.posterior.tau_mean,
+            sigma=float(estimates.sigma[group.members[0]]),
+            mu_prior="flat" if group.mu_is_flat else "role",
+        )
+    ]

@@ -1,0 +1,102 @@
+"""Votes: what counts of the evaluations, one for each survivor, unit and quarter.
+
+A survivor who evaluated one provider several times in a quarter has one vote, the mean of them. Votes of one survivor in
+several quarters, and votes taken by one collector, are alike: the design effect `1 + (m - 1) rho` (Kish 1965) widens
+the standard error accordingly, with `m` the size-weighted mean cluster size.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from scoring.evaluations import ENUMERATOR, Bools, Evaluations, Floats, Ints, factor
+
+__all__ = ["Links", "Votes", "design_effect", "distinct", "votes_of"]
+
+
+@dataclass(frozen=True)
+class Links:
+    """Pairs of a vote and a label (a collector, a day) that one of its evaluations carries."""
+
+    vote: Ints
+    label: Ints
+
+
+@dataclass(frozen=True)
+class Votes:
+    """V votes in the order of unit, survivor, quarter. `row_vote` maps each evaluation to its vote (-1: to none)."""
+
+    unit: Ints
+    survivor: Ints
+    quarter: Ints
+    value: Floats
+    interviewed: Floats  # share of its evaluations that an enumerator took: 0 or 1 unless she used both ways
+    collectors: (
+        Links  # label -1: an enumerator who is not named; all such votes of a unit count as one collector's
+    )
+    days: Links
+    row_vote: Ints
+
+    def __len__(self) -> int:
+        return len(self.unit)
+
+
+def votes_of(evaluations: Evaluations, unit: Ints, value: Floats) -> Votes:
+    """Collapse evaluations to votes. `unit` is -1 and `value` nan where an evaluation does not count."""
+    counts = (unit >= 0) & ~np.isnan(value)
+    survivors, survivor = factor(evaluations.survivor)
+    quarters, quarter = factor(evaluations.quarter)
+    wide, deep = max(1, len(survivors)), max(1, len(quarters))
+    keys = (unit[counts] * wide + survivor[counts]) * deep + quarter[counts]
+    distinct_keys, of_row = np.unique(keys, return_inverse=True)
+    size = np.bincount(of_row, minlength=len(distinct_keys))
+    interviewed = (evaluations.mode == ENUMERATOR)[counts]
+    row_vote = np.full(len(evaluations), -1, dtype=np.int64)
+    row_vote[counts] = of_row
+    return Votes(
+        unit=distinct_keys // (wide * deep),
+        survivor=distinct_keys // deep % wide,
+        quarter=distinct_keys % deep,
+        value=np.bincount(of_row, value[counts], minlength=len(distinct_keys)) / size,
+        interviewed=np.bincount(of_row, interviewed, minlength=len(distinct_keys)) / size,
+        collectors=_links(of_row, factor(evaluations.collector)[1][counts], interviewed),
+        days=_links(of_row, day := factor(evaluations.day)[1][counts], day >= 0),
+        row_vote=row_vote,
+    )
+
+
+def _links(vote: Ints, label: Ints, carries: Bools) -> Links:
+    label, vote = label[carries], vote[carries]
+    wide = int(np.max(label, initial=0)) + 2
+    pairs = np.unique(vote * wide + label + 1)
+    return Links(vote=pairs // wide, label=pairs % wide - 1)
+
+
+def distinct(unit: Ints, label: Ints) -> tuple[Ints, Ints, Ints]:
+    """The distinct pairs of unit and label, and how often each occurs."""
+    wide = int(np.max(label, initial=0)) + 2
+    pairs, size = np.unique(unit * wide + label + 1, return_counts=True)
+    return pairs // wide, pairs % wide - 1, size.astype(np.int64)
+
+
+def design_effect(votes: Votes, units: int, *, collector_rho: float, survivor_rho: float) -> Floats:
+    """By how much the variance of each unit's mean is larger than with independent votes; 1 where it has no vote."""
+    by_survivor, _, repeats = distinct(votes.unit, votes.survivor)
+    by_collector, _, taken = distinct(votes.unit[votes.collectors.vote], votes.collectors.label)
+    alone = np.ones(len(votes), dtype=bool)
+    alone[votes.collectors.vote] = False
+    singles = np.bincount(votes.unit[alone], minlength=units)
+    return (
+        1.0
+        + survivor_rho * (_mean_size(by_survivor, repeats, np.zeros(units)) - 1.0)
+        + collector_rho * (_mean_size(by_collector, taken, singles) - 1.0)
+    )
+
+
+def _mean_size(unit: Ints, size: Ints, singles: Floats | Ints) -> Floats:
+    """The mean cluster size that a vote meets, per unit."""
+    total = np.bincount(unit, size, minlength=len(singles)) + singles
+    squares = np.bincount(unit, size.astype(float) ** 2, minlength=len(singles)) + singles
+    return np.where(total > 0, squares / np.where(total > 0, total, 1.0), 1.0)
