@@ -1,0 +1,292 @@
+"""From a form's XML model to its program: every expression compiled, every rule in its place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from graphlib import CycleError, TopologicalSorter
+from types import MappingProxyType
+
+from .choices import Choices
+from .errors import FormError
+from .grammar import ExpressionError, call_arguments, call_name, is_call, parse
+from .model import Bind, Control, Model, Words, walk
+from .program import Asked, Program, Rule
+from .secondary import Query, Table
+from .texts import Text, label_text, message_text
+from .xpath import Expression, compile_expression, compile_query
+
+_VALUE_KINDS = {"int": "number", "integer": "number", "decimal": "number", "date": "date", "dateTime": "date"}
+_NO_BIND = Bind("")
+_CALCULATED, _APPLIES = "calculate", "relevant"
+_Key = tuple[str, str]
+"""A rule before it has a number: calculate or relevant, and the path."""
+
+
+def compile_form(model: Model, kinds: Mapping[str, str], tables: Mapping[str, Table], where: str) -> Program:
+    """Compiles a form whose questions are of these kinds; FormError names question and expression."""
+    return _Builder(model, kinds, tables, where).program()
+
+
+class _Builder:
+    """Holds what the parts of one compilation share. Also the `Names` of `xlsforms.xpath`."""
+
+    def __init__(
+        self, model: Model, kinds: Mapping[str, str], tables: Mapping[str, Table], where: str
+    ) -> None:
+        self.model = model
+        self.kinds = kinds
+        self.tables = tables
+        self.where = where
+        self.root = model.root
+        self.version = model.version
+        self.groups = {
+            node.path: tuple(leaf.path for leaf in walk(node.children) if not leaf.children)
+            for node in walk(model.nodes)
+            if node.children
+        }
+        self.types = {leaf.path: model.binds.get(leaf.path, _NO_BIND).type for leaf in model.leaves()}
+        self._controlled = {control.path for control in model.controls}
+        self._calculations: dict[str, Expression | None] = {}
+        self._filter_reads: dict[str, frozenset[str]] = {}
+
+    # --- names -------------------------------------------------------------------------------------
+
+    def kind(self, path: str) -> str | None:
+        """What a question holds. A calculation without a type of its own holds what it computes."""
+        declared = self.types.get(path)
+        if declared is None:
+            return None
+        if declared != "string" or path in self._controlled:
+            return _VALUE_KINDS.get(declared, "string")
+        code = self._calculation(path)
+        return code.kind if code is not None and code.kind in ("number", "date") else "string"
+
+    def _calculation(self, path: str) -> Expression | None:
+        if path not in self._calculations:
+            self._calculations[path] = None  # in a circle it counts as text until the circle is refused
+            bind = self.model.binds.get(path, _NO_BIND)
+            if bind.calculate:
+                self._calculations[path] = self.expression(bind.calculate, path, "calculation")
+        return self._calculations[path]
+
+    # --- parts -------------------------------------------------------------------------------------
+
+    def expression(self, text: str, path: str, what: str) -> Expression:
+        try:
+            return compile_expression(text, self, path)
+        except ExpressionError as err:
+            raise self._error(path, what, text, err) from err
+
+    def _error(self, path: str, what: str, text: str, err: ExpressionError) -> FormError:
+        return FormError(f"{self.where}: question {path}, {what} `{self._as_typed(text)}`: {err}.")
+
+    def _as_typed(self, text: str) -> str:
+        """An expression as its author wrote it: `${name}` for the paths pyxform put in, with their blanks."""
+        for path in sorted(self.types, key=len, reverse=True):
+            text = text.replace(f" /{self.root}/{path} ", f"${{{path.rpartition('/')[2]}}}")
+        return text.strip()
+
+    def _optional(self, text: str, path: str, what: str) -> Expression | None:
+        return None if text in ("", "false()") else self.expression(text, path, what)
+
+    def _label(self, words: Words | None, path: str) -> Text:
+        return label_text(words, self.model, self._compile_for(path, "label"))
+
+    def _message(self, words: Words | None, path: str) -> Text:
+        return message_text(words, self.model, self._compile_for(path, "message"))
+
+    def _compile_for(self, path: str, what: str) -> Callable[[str], Expression]:
+        return lambda text: self.expression(text, path, what)
+
+    def _asked(self, control: Control) -> Asked:
+        path, bind = control.path, self.model.binds.get(control.path, _NO_BIND)
+        readonly = self._optional(bind.readonly, path, "read_only")
+        return Asked(
+            path=path,
+            kind=self.kinds[path],
+            type=bind.type,
+            note=self.kinds[path] == "note" or bind.readonly == "true()",
+            appearance=control.appearance,
+            eval=bind.eval,
+            parameters=control.parameters,
+            label=self._label(control.label, path),
+            hint=self._label(control.hint, path),
+            section=self._label(control.section, path),
+            choices=self._choices(control),
+            required=self._optional(bind.required, path, "required"),
+            required_message=self._message(bind.required_message, path),
+            constraint=self._optional(bind.constraint, path, "constraint"),
+            constraint_message=self._message(bind.constraint_message, path),
+            readonly=readonly,
+        )
+
+    def _choices(self, control: Control) -> Choices | None:
+        if control.itemset is None:
+            return self._written_choices(control) if control.items else None
+        itemset, path = control.itemset, control.path
+        try:
+            token = parse(itemset.nodeset)
+            if is_call(token) and call_name(token) == "randomize":
+                token = call_arguments(token)[0]  # a conversation numbers its choices: their order stays
+            query, facts = compile_query(token, self, path)
+            label, texts = self._label_column(itemset.label)
+        except ExpressionError as err:
+            raise self._error(path, "choices", itemset.nodeset, err) from err
+        self._filter_reads[path] = frozenset(facts.reads)
+        return Choices(query, itemset.value, label, texts)
+
+    def _label_column(self, ref: str) -> tuple[str, dict[str, Text] | None]:
+        """The label's column, and the translations when it holds their ids."""
+        token = parse(ref)
+        if not is_call(token):
+            return ref.strip(), None
+        if call_name(token) != "jr:itext" or len(call_arguments(token)) != 1:
+            raise ExpressionError(f"the label '{ref}' is not understood")
+        return str(call_arguments(token)[0].value), self.itext
+
+    def _written_choices(self, control: Control) -> Choices:
+        """Choices written inside the question, as forms not made by pyxform have them."""
+        texts = {name: self._label(words, control.path) for name, words in control.items}
+        rows = tuple((name,) for name, _ in control.items)
+        return Choices(Query(Table(control.path, None, ("name",), rows)), "name", "name", texts)
+
+    # --- rules -------------------------------------------------------------------------------------
+
+    def _keyed_rules(self) -> dict[_Key, Expression]:
+        rules: dict[_Key, Expression] = {}
+        for node in walk(self.model.nodes):
+            bind = self.model.binds.get(node.path, _NO_BIND)
+            if bind.relevant not in ("", "true()"):
+                rules[_APPLIES, node.path] = self.expression(bind.relevant, node.path, "relevant")
+            calculation = None if node.children else self._calculation(node.path)
+            if calculation is not None:
+                rules[_CALCULATED, node.path] = calculation
+        return rules
+
+    def _governors(self, rules: Mapping[_Key, Expression]) -> dict[str, str]:
+        governors: dict[str, str] = {}
+        for node in walk(self.model.nodes):
+            above = governors.get(node.path.rpartition("/")[0])
+            nearest = node.path if (_APPLIES, node.path) in rules else above
+            if nearest is not None:
+                governors[node.path] = nearest
+        return governors
+
+    def _sorted(self, rules: Mapping[_Key, Expression], governors: Mapping[str, str]) -> list[_Key]:
+        graph = {key: set(self._needs(key, rules, governors)) for key in rules}
+        try:
+            return list(TopologicalSorter(graph).static_order())
+        except CycleError as err:
+            names = " → ".join(dict.fromkeys(path for _, path in reversed(err.args[1])))
+            first = err.args[1][-1][1]
+            raise FormError(
+                f"{self.where}: the relevant and calculation of {names} → {first} depend on each other in a circle;"
+                " change one of them."
+            ) from err
+
+    def _needs(
+        self, key: _Key, rules: Mapping[_Key, Expression], governors: Mapping[str, str]
+    ) -> Iterator[_Key]:
+        """The rules that must run before this one."""
+        what, path = key
+        above = governors.get(path.rpartition("/")[0])
+        if what == _APPLIES and above is not None:
+            yield _APPLIES, above
+        for read in rules[key].reads:
+            for leaf in (read, *self.groups.get(read, ())):
+                if (_CALCULATED, leaf) in rules:
+                    yield _CALCULATED, leaf
+                if leaf in governors:
+                    yield _APPLIES, governors[leaf]
+
+    def _numbered(self, rules: Mapping[_Key, Expression], governors: Mapping[str, str]) -> tuple[Rule, ...]:
+        order = self._sorted(rules, governors)
+        number = {key: place for place, key in enumerate(order)}
+        above = {path: governors.get(path.rpartition("/")[0]) for _, path in order}
+        inner: dict[str, list[int]] = {}
+        for what, path in order:
+            over = above[path]
+            if what == _APPLIES and over is not None:
+                inner.setdefault(over, []).append(number[what, path])
+        governed: dict[str, list[str]] = {}
+        for path, over in governors.items():
+            governed.setdefault(over, []).append(path)
+        return tuple(
+            Rule(
+                path, rules[what, path], True, tuple(governed[path]), above[path], tuple(inner.get(path, ()))
+            )
+            if what == _APPLIES
+            else Rule(path, rules[what, path], False)
+            for what, path in order
+        )
+
+    def _fires(self, rules: tuple[Rule, ...]) -> dict[str, tuple[int, ...]]:
+        fires: dict[str, list[int]] = {}
+        for number, rule in enumerate(rules):
+            for path in self._spread(rule.expression.reads):
+                fires.setdefault(path, []).append(number)
+        return {path: tuple(numbers) for path, numbers in fires.items()}
+
+    def _spread(self, reads: frozenset[str]) -> set[str]:
+        """Reading a group is reading all inside."""
+        return {leaf for path in reads for leaf in (path, *self.groups.get(path, ()))}
+
+    def _watchers(self) -> dict[str, tuple[str, ...]]:
+        watchers: dict[str, list[str]] = {}
+        for control in self.model.controls:
+            for path in self._spread(self._filter_reads.get(control.path, frozenset())) - {control.path}:
+                watchers.setdefault(path, []).append(control.path)
+        return {path: tuple(paths) for path, paths in watchers.items()}
+
+    # --- the whole ---------------------------------------------------------------------------------
+
+    def program(self) -> Program:
+        self.itext = self._itext()
+        asked = tuple(self._asked(control) for control in self.model.controls)
+        keyed = self._keyed_rules()
+        governors = self._governors(keyed)
+        rules = self._numbered(keyed, governors)
+        first, changes = self._set_values()
+        return Program(
+            where=self.where,
+            model=self.model,
+            tables=self.tables,
+            types=MappingProxyType(self.types),
+            asked=asked,
+            by_path=MappingProxyType({question.path: question for question in asked}),
+            rules=rules,
+            governor=MappingProxyType(governors),
+            fires=MappingProxyType(self._fires(rules)),
+            watchers=MappingProxyType(self._watchers()),
+            filtered=frozenset(
+                question.path for question in asked if question.choices and question.choices.filtered
+            ),
+            order=MappingProxyType({question.path: place for place, question in enumerate(asked)}),
+            preloads=tuple(
+                bind for bind in self.model.binds.values() if bind.preload and bind.path in self.types
+            ),
+            defaults=MappingProxyType(
+                {leaf.path: leaf.default for leaf in self.model.leaves() if leaf.default}
+            ),
+            first_values=first,
+            changes=MappingProxyType(changes),
+            lingual=tuple(number for number, rule in enumerate(rules) if rule.expression.lingual),
+            texts=MappingProxyType(self.itext),
+        )
+
+    def _itext(self) -> dict[str, Text]:
+        """The labels that lists refer to by id. Those of questions are compiled with their question."""
+        names = {value for source in self.model.lists for item in source.items for value in item.values()}
+        known = {name for texts in self.model.itext.values() for name in texts}
+        return {name: self._label(Words(itext=name), "") for name in sorted(names & known)}
+
+    def _set_values(
+        self,
+    ) -> tuple[tuple[tuple[str, Expression], ...], dict[str, tuple[tuple[str, Expression], ...]]]:
+        first: list[tuple[str, Expression]] = []
+        changes: dict[str, list[tuple[str, Expression]]] = {}
+        for action in self.model.set_values:
+            what = "default" if action.on is None else "calculation"
+            pair = action.path, self.expression(action.expression, action.path, what)
+            (first if action.on is None else changes.setdefault(action.on, [])).append(pair)
+        return tuple(first), {path: tuple(pairs) for path, pairs in changes.items()}

@@ -1,0 +1,260 @@
+"""A form: its questions, languages and marks, read from a workbook or an XForm."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from types import MappingProxyType
+
+from .compiler import compile_form
+from .errors import FormError
+from .model import Bind, Control, ListSource, Model, read_model
+from .program import Program
+from .secondary import Table
+from .texts import code_of
+from .workbook import MAX_BYTES, read_csv, require_readable, to_xform
+
+KINDS = frozenset(
+    (
+        "text",
+        "integer",
+        "decimal",
+        "date",
+        "time",
+        "dateTime",
+        "select_one",
+        "select_multiple",
+        "note",
+        "acknowledge",
+    )
+)
+"""What a conversation can ask."""
+
+CSV_ADDRESS = "jr://file-csv/"
+
+_INPUTS = {
+    "string": "text",
+    "int": "integer",
+    "integer": "integer",
+    "decimal": "decimal",
+    "date": "date",
+    "time": "time",
+    "dateTime": "dateTime",
+}
+_CONTROLS = {"select1": "select_one", "select": "select_multiple", "trigger": "acknowledge", "rank": "rank"}
+
+
+@dataclass(frozen=True)
+class Question:
+    """One question: `core/respect` is the question `respect` of the group `core`.
+
+    `kind`: text, integer, decimal, date, time, dateTime, select_one, select_multiple, note, acknowledge,
+    calculate, hidden; other kinds (geopoint, image, rank …) keep their own name and are not asked in chat.
+    `choice_names`: the names of a list written in the form, whatever filter stands before it.
+    `eval`: what the question means to us (`is`, `measures`, `best`, `flag`, `service`).
+    `parameters`: of a range, its `start`, `end` and `step`.
+    """
+
+    path: str
+    kind: str
+    readonly: bool
+    appearance: str | None
+    choice_names: tuple[str, ...]
+    eval: dict[str, str]
+    parameters: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Form:
+    """A form, immutable and shared by all its interviews. Made by `load_form` and `form_from_xml`."""
+
+    form_id: str
+    version: str
+    title: str
+    xform: str = field(repr=False)
+    languages: tuple[str, ...]
+    default_language: str | None
+    questions: tuple[Question, ...] = field(repr=False)
+    model: Model = field(repr=False, compare=False)
+    media: Mapping[str, str] | None = field(repr=False, compare=False)
+    where: str = field(repr=False, compare=False)
+
+    def language(self, code_or_name: str) -> str:
+        """The full name of a language, given its code ("bn") or its full name; KeyError lists the known."""
+        for language in self.languages:
+            if code_or_name in (language, code_of(language)):
+                return language
+        known = ", ".join(self.languages) or "none: the form has one language without a name"
+        raise KeyError(f"{self.form_id} has no language '{code_or_name}'; it has {known}")
+
+    def question(self, path: str) -> Question:
+        """The question at a path; KeyError when the form has none there."""
+        return self._questions[path]
+
+    @cached_property
+    def _questions(self) -> dict[str, Question]:
+        return {question.path: question for question in self.questions}
+
+    @cached_property
+    def program(self) -> Program:
+        """The form compiled. FormError says which expression, list or kind of question stands against it."""
+        if self.obstacle:
+            raise FormError(f"{self.where}: {self.obstacle}")
+        kinds = {question.path: question.kind for question in self.questions}
+        return compile_form(self.model, kinds, _tables(self.model, self.media, self.where), self.where)
+
+    @cached_property
+    def obstacle(self) -> str | None:
+        """Why a conversation cannot ask this form yet: a repeat, or a kind of question; None when it can."""
+        if self.model.repeats:
+            return f"repeats are not yet asked in chat ({', '.join(self.model.repeats)}); use a phone or the web form."
+        for control in self.model.controls:
+            question = self._questions.get(control.path)
+            if question is None:
+                return f"the form asks for '{control.path}' but has no place to keep the answer."
+            if question.kind not in KINDS:
+                return f"question {control.path} is of the kind '{question.kind}', not yet asked in chat."
+        return None
+
+
+def load_form(path: Path, *, media: Path | None = None) -> Form:
+    """A form from a workbook (.xlsx, .xls, .csv, .md) or an XForm (.xml), every expression checked.
+
+    Lists the form chooses from (`providers.csv`) are read from the folder `media`, else from the form's own.
+    Repeats and kinds of question that a conversation cannot ask are found by `xlsforms.begin` only.
+    Raises FormError.
+    """
+    if path.suffix.lower() == ".xml":
+        require_readable(path)
+        xml = path.read_text(encoding="utf-8-sig")
+    else:
+        xml = to_xform(path).xform
+    model = read_model(xml, str(path))
+    form = _form(xml, model, _attached(model, media or path.parent, str(path)), str(path))
+    if form.obstacle is None:
+        _ = form.program
+    return form
+
+
+def form_from_xml(xml: str, *, media: Mapping[str, str] | None = None) -> Form:
+    """A form from the text of an XForm; `media` maps the names of attached lists to their CSV text.
+
+    Enough for marks without media; `xlsforms.begin` needs the lists. Raises FormError.
+    """
+    if len(xml) > MAX_BYTES:
+        raise FormError(
+            f"the XForm is larger than {MAX_BYTES // 1024 // 1024} MB; a form is never that large."
+        )
+    model = read_model(xml, "the XForm")
+    return _form(xml, model, media, model.form_id)
+
+
+def _form(xml: str, model: Model, media: Mapping[str, str] | None, where: str) -> Form:
+    return Form(
+        form_id=model.form_id,
+        version=model.version,
+        title=model.title,
+        xform=xml,
+        languages=tuple(model.itext),
+        default_language=model.default_language,
+        questions=tuple(_questions(model)),
+        model=model,
+        media=media,
+        where=where,
+    )
+
+
+def _questions(model: Model) -> Iterator[Question]:
+    controls = {control.path: control for control in model.controls}
+    lists = {source.id: source for source in model.lists}
+    computed = {action.path for action in model.set_values}
+    for leaf in model.leaves():
+        bind, control = model.binds.get(leaf.path, Bind(leaf.path)), controls.get(leaf.path)
+        if control is None and (bind.preload or leaf.path.split("/")[0] == "meta"):
+            continue  # start, end, instanceID: kept by the engine, asked of nobody
+        yield Question(
+            path=leaf.path,
+            kind=_kind(bind, control, leaf.path in computed),
+            readonly=bind.readonly == "true()",
+            appearance=control.appearance if control else None,
+            choice_names=_choice_names(control, lists) if control else (),
+            eval=dict(bind.eval),
+            parameters=dict(control.parameters) if control else {},
+        )
+
+
+def _kind(bind: Bind, control: Control | None, computed: bool) -> str:
+    if control is None:
+        return "calculate" if bind.calculate or computed else "hidden"
+    if control.tag == "upload":
+        return control.media.partition("/")[0] or "file"
+    if control.tag in _CONTROLS:
+        return _CONTROLS[control.tag]
+    if bind.type == "string" and bind.readonly == "true()":
+        return "note"
+    return _INPUTS.get(bind.type, bind.type)
+
+
+def _choice_names(control: Control, lists: Mapping[str, ListSource]) -> tuple[str, ...]:
+    if control.itemset is None:
+        return tuple(name for name, _ in control.items)
+    opened, _, rest = control.itemset.nodeset.partition("instance(")
+    source = (
+        lists.get(rest.partition(")")[0].strip("'\" "))
+        if rest and opened.strip() in ("", "randomize(")
+        else None
+    )
+    return tuple(item.get(control.itemset.value, "") for item in source.items) if source else ()
+
+
+# --- lists -----------------------------------------------------------------------------------------
+
+
+def _attached(model: Model, folder: Path, where: str) -> dict[str, str]:
+    """The text of every attached list, by file name."""
+    texts: dict[str, str] = {}
+    for source in model.lists:
+        name = _file_name(source)
+        if name is None or name in texts:
+            continue
+        file = folder / name
+        if not file.is_file():
+            raise FormError(f"{where}: the form chooses from {name}, which is not in {folder}; put it there.")
+        if file.stat().st_size > MAX_BYTES:
+            raise FormError(f"{file}: larger than {MAX_BYTES // 1024 // 1024} MB; no list is that long.")
+        try:
+            texts[name] = file.read_text(encoding="utf-8-sig")
+        except UnicodeDecodeError as err:
+            raise FormError(f"{file}: is not UTF-8 text; save it as 'CSV UTF-8'.") from err
+    return texts
+
+
+def _file_name(source: ListSource) -> str | None:
+    """`providers.csv` of jr://file-csv/providers.csv; None for a list inside the form and other addresses."""
+    if source.src is None or not source.src.startswith(CSV_ADDRESS):
+        return None
+    name = source.src.removeprefix(CSV_ADDRESS)
+    return name if "/" not in name and "\\" not in name and name not in ("", ".", "..") else None
+
+
+def _tables(model: Model, media: Mapping[str, str] | None, where: str) -> Mapping[str, Table]:
+    return MappingProxyType({source.id: _table(source, media or {}, where) for source in model.lists})
+
+
+def _table(source: ListSource, media: Mapping[str, str], where: str) -> Table:
+    if source.src is None:
+        columns = tuple(dict.fromkeys(column for item in source.items for column in item))
+        return Table(
+            source.id, None, columns, tuple(tuple(i.get(c, "") for c in columns) for i in source.items)
+        )
+    name = _file_name(source)
+    if name is None:
+        raise FormError(
+            f"{where}: the list '{source.id}' comes from {source.src}; only CSV files are read in chat."
+        )
+    if name not in media:
+        raise FormError(f"{where}: the form chooses from {name}, which was not given with it.")
+    columns, rows = read_csv(media[name])
+    return Table(source.id, name, columns, rows)

@@ -1,0 +1,370 @@
+"""An interview: a pure state machine over a form, from the first question to the finished instance.
+
+The state is plain JSON and is never changed in place: every step returns a new one. Its keys:
+
+    form, version    the form it belongs to
+    id               the instance's id, "uuid:…"; also the source of random()
+    language         full name, or None when the form has one nameless language
+    at               path of the question to ask; None when everything was asked
+    jumped           whether the cursor came from the review and goes back there
+    values           answers by path: relevant questions only, without the empty ones
+    kept             answers of parts that do not apply at present; they come back with them
+    off              paths of the groups and questions whose relevance is false
+    seen             questions that were answered, skipped or shown
+    draws, now       how often chance was asked, and the moment of the last step
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from .answers import canonical, in_range
+from .choices import Choice
+from .coercion import moment_text
+from .errors import FormError, Refused
+from .form import Form
+from .instance import write_instance
+from .program import Asked, Program
+from .run import Run, State
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A question as it is asked now, in the interview's language, with values filled into its texts.
+
+    `position` of `total` counts the questions that apply at present, notes left out. `value` is the present
+    answer. `parameters`: of a range, its `start`, `end`, `step`.
+    """
+
+    path: str
+    kind: str
+    label: str
+    hint: str | None
+    choices: tuple[Choice, ...]
+    required: bool
+    section: str | None
+    position: int
+    total: int
+    value: str
+    appearance: str | None
+    eval: dict[str, str]
+    parameters: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewLine:
+    """One answer to look over: the question and the answer in the interview's language."""
+
+    path: str
+    label: str
+    answer: str
+
+
+def begin(form: Form, *, now: datetime, language: str | None = None, instance_id: str) -> State:
+    """Opens an interview: defaults, start and today are filled in, every rule has run.
+
+    `now` is aware; `instance_id` is "uuid:…" and random. Raises FormError when the form cannot be asked in
+    a conversation, KeyError for a language it does not have.
+    """
+    program = form.program
+    state: State = {
+        "form": form.form_id,
+        "version": form.version,
+        "id": instance_id,
+        "language": form.language(language) if language else form.default_language,
+        "at": None,
+        "jumped": False,
+        "values": dict(program.defaults),
+        "kept": {},
+        "off": {},
+        "seen": {},
+        "draws": 0,
+        "now": moment_text(now),
+    }
+    run = Run.writing(program, state, now)
+    _preload(run, "start", instance_id)
+    run.wake(range(len(program.rules)))
+    run.settle()
+    for path, expression in program.first_values:
+        run.assign(path, expression.run(run))
+    return run.state(state, _next(run, None))
+
+
+def _preload(run: Run, event: str, instance_id: str) -> None:
+    """What the engine itself fills in: at the "start" or at the "end"."""
+    for bind in run.program.preloads:
+        if event == "start" and bind.preload == "uid":
+            run.store(bind.path, instance_id)
+        elif event == "start" and bind.preload == "date":
+            run.store(bind.path, run.now.date().isoformat())
+        elif bind.preload == "timestamp" and bind.preload_params == event:
+            run.store(bind.path, run.stamp)
+
+
+# --- asking ----------------------------------------------------------------------------------------
+
+
+def current(form: Form, state: State) -> Prompt | None:
+    """The question to ask now; None when everything was asked (time for the review)."""
+    run = Run(form.program, state)
+    path = _at(run, state)
+    return None if path is None else _prompt(run, form.program.by_path[path])
+
+
+def prompt(form: Form, state: State, path: str) -> Prompt:
+    """Any relevant question as it is asked now; KeyError for one that does not apply or does not exist."""
+    run = Run(form.program, state)
+    return _prompt(run, _relevant_question(run, path))
+
+
+def _prompt(run: Run, asked: Asked) -> Prompt:
+    language = run.language
+    position, total = _progress(run, asked)
+    return Prompt(
+        path=asked.path,
+        kind="note" if asked.note else asked.kind,
+        label=asked.label.show(run, language),
+        hint=asked.hint.show(run, language) or None,
+        choices=asked.choices.offered(run, language) if asked.choices else (),
+        required=asked.required is not None and asked.required.truth(run),
+        section=asked.section.show(run, language) or None,
+        position=position,
+        total=total,
+        value=run.values.get(asked.path, ""),
+        appearance=asked.appearance,
+        eval=dict(asked.eval),
+        parameters=dict(asked.parameters),
+    )
+
+
+def _progress(run: Run, asked: Asked) -> tuple[int, int]:
+    relevant, total, position = run.relevant, 0, 0
+    for question in run.program.asked:
+        if not question.note and relevant(question.path):
+            total += 1
+        if question is asked:
+            position = total
+    return position, total
+
+
+def review(form: Form, state: State) -> tuple[ReviewLine, ...]:
+    """The answers given so far, in the form's order; without notes, hidden and calculated values."""
+    run = Run(form.program, state)
+    lines = []
+    for asked in form.program.asked:
+        text = run.values.get(asked.path, "")
+        if text and not asked.note:
+            lines.append(
+                ReviewLine(asked.path, asked.label.show(run, run.language), _shown(run, asked, text))
+            )
+    return tuple(lines)
+
+
+def _shown(run: Run, asked: Asked, text: str) -> str:
+    if asked.choices is None:
+        return text
+    names = text.split() if asked.kind == "select_multiple" else [text]
+    return ", ".join(asked.choices.label_of(run, run.language, name) or name for name in names)
+
+
+def value(form: Form, state: State, path: str) -> str:  # noqa: ARG001  asked alike in all steps
+    """The answer at a path, hidden and calculated ones too; '' when empty, not relevant or unknown."""
+    text: str = state["values"].get(path, "")
+    return text
+
+
+# --- answering -------------------------------------------------------------------------------------
+
+
+def answer(form: Form, state: State, value: str, *, now: datetime) -> State:
+    """Answers the current question and goes on to the next; "" leaves it empty, or passes a note.
+
+    `value` as XForms stores it: choice names (several divided by a blank), dates as 2026-11-20. Raises
+    Refused; ValueError when nothing is being asked.
+    """
+    path = _at(Run(form.program, state), state)
+    if path is None:
+        raise ValueError("everything was asked already: there is no question to answer")
+    return set_answer(form, state, path, value, now=now)
+
+
+def skip(form: Form, state: State, *, now: datetime) -> State:
+    """Leaves the current question empty; Refused when it is required."""
+    return answer(form, state, "", now=now)
+
+
+def set_answer(form: Form, state: State, path: str, value: str, *, now: datetime) -> State:
+    """Answers a question by its path; hidden and calculated values can be set too, as they are.
+
+    The cursor moves on only if this was the current question. Raises Refused; KeyError for an unknown path.
+    """
+    run = Run.writing(form.program, state, now)
+    at = _at(run, state)
+    asked = form.program.by_path.get(path)
+    if asked is not None:
+        value = _accepted(run, asked, value)
+        run.seen[path] = True
+    elif path not in form.program.types:
+        raise KeyError(f"{form.form_id} has no question '{path}'")
+    if asked is None or not asked.note:
+        run.answer(path, value)
+    return run.state(state, at if path != at else _onward(run, state, path))
+
+
+def _accepted(run: Run, asked: Asked, text: str) -> str:
+    """The answer in canonical form, after everything that could be said against it."""
+    path = asked.path
+    if asked.note or (asked.readonly is not None and asked.readonly.truth(run)):
+        if text.strip():
+            raise Refused(path, "readonly")
+        return run.own(path)
+    text = canonical(path, asked.kind, text)
+    if not text:
+        _require(run, asked)
+    elif asked.choices is not None and not all(
+        asked.choices.offers(run, name) for name in _names(asked, text)
+    ):
+        raise Refused(path, "choice")
+    else:
+        _constrain(run, asked, text)
+    return text
+
+
+def _names(asked: Asked, text: str) -> list[str]:
+    return text.split() if asked.kind == "select_multiple" else [text]
+
+
+def _require(run: Run, asked: Asked) -> None:
+    if asked.required is not None and asked.required.truth(run):
+        raise Refused(asked.path, "required", asked.required_message.show(run, run.language))
+
+
+def _constrain(run: Run, asked: Asked, text: str) -> None:
+    """The constraint sees the new answer in place of the old one."""
+    path, constraint = asked.path, asked.constraint
+    message = asked.constraint_message
+    if "start" in asked.parameters and not in_range(text, asked.parameters):
+        raise Refused(path, "constraint", message.show(run, run.language))
+    if constraint is None:
+        return
+    missing = object()
+    before = run.values.get(path, missing)
+    run.values[path] = text
+    try:
+        if not constraint.truth(run):
+            raise Refused(path, "constraint", message.show(run, run.language))
+    finally:
+        if before is missing:
+            del run.values[path]
+        else:
+            run.values[path] = before  # type: ignore[assignment]
+
+
+# --- moving ----------------------------------------------------------------------------------------
+
+
+def back(form: Form, state: State) -> State:
+    """Reopens the question before the current one, its answer kept; at the first question nothing changes."""
+    run = Run(form.program, state)
+    at = _at(run, state)
+    before = None
+    for asked in form.program.asked:
+        if asked.path == at:
+            break
+        if not asked.note and run.relevant(asked.path):
+            before = asked.path
+    return state if before is None else {**state, "at": before}
+
+
+def go_to(form: Form, state: State, path: str) -> State:
+    """Reopens one question from the review; after its answer only what is still open is asked.
+
+    KeyError for a question that does not apply or does not exist.
+    """
+    _relevant_question(Run(form.program, state), path)
+    return {**state, "at": path, "jumped": True}
+
+
+def set_language(form: Form, state: State, language: str) -> State:
+    """Goes on in another language, given its code or its full name; answers stay. KeyError lists the known."""
+    program = form.program
+    state = {**state, "language": form.language(language)}
+    if not program.lingual:
+        return state
+    reading = Run(program, state)
+    run = Run.writing(program, state, reading.now)
+    run.wake(program.lingual)
+    run.settle()
+    return run.state(state, state["at"])
+
+
+def _relevant_question(run: Run, path: str) -> Asked:
+    asked = run.program.by_path.get(path)
+    if asked is None:
+        raise KeyError(f"the form asks no question '{path}'")
+    if not run.relevant(path):
+        raise KeyError(f"the question '{path}' does not apply to the answers given so far")
+    return asked
+
+
+def _at(run: Run, state: State) -> str | None:
+    """The question under the cursor, or the next one that applies when it no longer does."""
+    at: str | None = state["at"]
+    if at is None:
+        return _unseen(run)
+    return at if run.relevant(at) else _onward(run, state, at)
+
+
+def _onward(run: Run, state: State, path: str) -> str | None:
+    """Where an answer leads: on in the form's order; after a jump, to what is still open."""
+    return _unseen(run) if state["jumped"] else _next(run, path)
+
+
+def _next(run: Run, path: str | None) -> str | None:
+    """The next relevant question in the form's order; after the last, one further up that has become relevant."""
+    program = run.program
+    start = 0 if path is None else program.order[path] + 1
+    for asked in program.asked[start:]:
+        if run.relevant(asked.path):
+            return asked.path
+    return None if path is None else _unseen(run)
+
+
+def _unseen(run: Run) -> str | None:
+    for asked in run.program.asked:
+        if asked.path not in run.seen and run.relevant(asked.path):
+            return asked.path
+    return None
+
+
+# --- the end ---------------------------------------------------------------------------------------
+
+
+def finish(form: Form, state: State, *, now: datetime) -> str:
+    """The finished instance as XML. Refused, naming the question, when a required one is empty or a
+    constraint fails."""
+    run = Run.writing(form.program, state, now)
+    for asked in form.program.asked:
+        if not asked.note and run.relevant(asked.path):
+            _check_again(run, asked)
+    _preload(run, "end", state["id"])
+    return write_instance(form.model, run.values, run.relevant, state["id"])
+
+
+def _check_again(run: Run, asked: Asked) -> None:
+    text = run.values.get(asked.path, "")
+    if text:
+        _constrain(run, asked, text)
+    else:
+        _require(run, asked)
+
+
+def require_same_form(program: Program, state: State) -> None:
+    """FormError when a state belongs to another form or version."""
+    model = program.model
+    if (state["form"], state["version"]) != (model.form_id, model.version):
+        raise FormError(
+            f"{program.where}: this interview was begun with {state['form']} version {state['version']};"
+            " it cannot go on with another."
+        )

@@ -1,0 +1,113 @@
+"""A form compiled: its questions as they are asked, and its rules in the order they must run.
+
+A rule computes a value (`calculate`) or whether a part of the form applies (`relevant`). Rules are sorted
+so that each comes after all it depends on; a circle is refused. Immutable and shared by all interviews.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from .choices import Choices
+from .model import Bind, Model
+from .secondary import Table
+from .texts import Text
+from .xpath import Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One calculation or relevance.
+
+    `governed`: what a relevance decides about, as far as no rule further inside does (questions and
+    groups); `parent`: the path whose relevance stands above it; `inner`: numbers of the rules below it.
+    """
+
+    path: str
+    expression: Expression
+    relevance: bool
+    governed: tuple[str, ...] = ()
+    parent: str | None = None
+    inner: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question as it is asked: everything of it that needs the interview's answers, compiled."""
+
+    path: str
+    kind: str
+    type: str
+    note: bool
+    appearance: str | None
+    eval: Mapping[str, str]
+    parameters: Mapping[str, str]
+    label: Text
+    hint: Text
+    section: Text
+    choices: Choices | None
+    required: Expression | None
+    required_message: Text
+    constraint: Expression | None
+    constraint_message: Text
+    readonly: Expression | None
+
+
+@dataclass(frozen=True)
+class Program:
+    """A form ready to be interviewed.
+
+    `governor`: question or group to the nearest path with a relevance, at or above it; `fires`: path to
+    the numbers of the rules that read it; `watchers`: path to the questions whose choices depend on it;
+    `filtered`: the questions with such choices; `order`: path to its place in `asked`.
+    """
+
+    where: str
+    model: Model
+    tables: Mapping[str, Table]
+    types: Mapping[str, str]
+    asked: tuple[Asked, ...]
+    by_path: Mapping[str, Asked]
+    rules: tuple[Rule, ...]
+    governor: Mapping[str, str]
+    fires: Mapping[str, tuple[int, ...]]
+    watchers: Mapping[str, tuple[str, ...]]
+    filtered: frozenset[str]
+    order: Mapping[str, int]
+    defaults: Mapping[str, str]
+    preloads: tuple[Bind, ...]
+    first_values: tuple[tuple[str, Expression], ...]
+    changes: Mapping[str, tuple[tuple[str, Expression], ...]]
+    lingual: tuple[int, ...]
+    texts: Mapping[str, Text]
+    _again: dict[str, tuple[int, ...]] = field(default_factory=dict, compare=False, repr=False)
+
+    def after(self, path: str) -> tuple[int, ...]:
+        """The rules to run when this question is answered, though perhaps with the same answer.
+
+        Those that read it, and further down those that may come out otherwise on the same answers
+        (chance, the clock, a calculation the user typed over).
+        """
+        found = self._again.get(path)
+        if found is None:
+            found = self._again[path] = tuple(sorted(self._direct_and_restless(path)))
+        return found
+
+    def _direct_and_restless(self, path: str) -> set[int]:
+        direct = set(self.fires.get(path, ()))
+        seen, waiting = set(direct), list(direct)
+        while waiting:
+            for number in self._readers(self.rules[waiting.pop()]):
+                if number not in seen:
+                    seen.add(number)
+                    waiting.append(number)
+        return direct | {number for number in seen if self._restless(self.rules[number])}
+
+    def _readers(self, rule: Rule) -> Iterable[int]:
+        yield from rule.inner
+        for path in rule.governed if rule.relevance else (rule.path,):
+            yield from self.fires.get(path, ())
+
+    def _restless(self, rule: Rule) -> bool:
+        return rule.expression.volatile or (not rule.relevance and rule.path in self.by_path)

@@ -1,0 +1,215 @@
+"""One answer's way through the rules of a form: what it changes, and what that changes in turn."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+from heapq import heapify, heappop, heappush
+from typing import Any
+
+from .coercion import Value, moment_text, parse_moment, stored, to_number, to_text
+from .program import Program, Rule
+
+State = dict[str, Any]
+"""An open interview as plain JSON; see `xlsforms.interview` for its keys."""
+
+_DATA = ("values", "kept", "off", "seen")
+
+
+class Run:
+    """The answers of an interview while expressions read them, or while an answer changes them.
+
+    A run that only reads shares the state's dictionaries; `Run.writing` works on copies.
+    """
+
+    __slots__ = (
+        "_dirty", "_heap", "_now", "changed", "draws", "kept", "language", "off", "place", "program",
+        "row", "seed", "seen", "stamp", "values",
+    )  # fmt: skip
+
+    def __init__(self, program: Program, state: State) -> None:
+        self.program = program
+        self.values: dict[str, str] = state["values"]
+        self.kept: dict[str, str] = state["kept"]
+        self.off: dict[str, bool] = state["off"]
+        self.seen: dict[str, bool] = state["seen"]
+        self.language: str | None = state["language"]
+        self.seed: str = state["id"]
+        self.draws: int = state["draws"]
+        self.stamp: str = state["now"]
+        self._now: datetime | None = None
+        self.row: tuple[str, ...] = ()
+        self.place = 0
+        self.changed: set[str] = set()
+        self._heap: list[int] = []
+        self._dirty: set[int] = set()
+
+    @classmethod
+    def writing(cls, program: Program, state: State, now: datetime) -> Run:
+        """A run that changes answers: the state passed in stays as it is."""
+        run = cls(program, state)
+        run.values, run.kept = run.values.copy(), run.kept.copy()
+        run.off, run.seen = run.off.copy(), run.seen.copy()
+        run._now, run.stamp = now, moment_text(now)
+        return run
+
+    def state(self, before: State, at: str | None) -> State:
+        """The interview after this run, with the cursor at a question."""
+        after = before.copy()
+        after.update(
+            values=self.values,
+            kept=self.kept,
+            off=self.off,
+            seen=self.seen,
+            draws=self.draws,
+            now=self.stamp,
+            at=at,
+        )
+        return after
+
+    # --- what expressions read ---------------------------------------------------------------------
+
+    @property
+    def now(self) -> datetime:
+        if self._now is None:
+            self._now = parse_moment(self.stamp)
+        assert self._now is not None
+        return self._now
+
+    def draw(self) -> bytes:
+        """32 bytes of chance. Their source is the interview's id, which is random, and a counter: the same
+        interview with the same answers is the same again, and no other interview is like it."""
+        self.draws += 1
+        return hashlib.blake2b(f"{self.seed} {self.draws}".encode(), digest_size=32).digest()
+
+    def relevant(self, path: str) -> bool:
+        over = self.program.governor.get(path)
+        return over is None or over not in self.off
+
+    def own(self, path: str) -> str:
+        return self.values.get(path) or self.kept.get(path, "")
+
+    def choice_label(self, path: str, name: str) -> str:
+        asked = self.program.by_path.get(path)
+        return asked.choices.label_of(self, self.language, name) if asked and asked.choices else ""
+
+    def itext(self, name: str) -> str:
+        text = self.program.texts.get(name)
+        return text.show(self, self.language) if text else ""
+
+    # --- what an answer changes --------------------------------------------------------------------
+
+    def answer(self, path: str, value: str) -> None:
+        """Stores an answer and settles everything that follows from it, the same answer again too."""
+        before = self.own(path)
+        self.store(path, value)
+        self.changed.add(path)
+        self.wake(self.program.after(path))
+        self.settle()
+        if value != before:
+            self._trigger(path)
+        self._clear_stale_choices()
+
+    def store(self, path: str, value: str) -> None:
+        """Keeps a value: with the answers when the question applies, aside when it does not."""
+        kept = self.values if self.relevant(path) else self.kept
+        if value:
+            kept[path] = value
+        else:
+            kept.pop(path, None)
+
+    def assign(self, path: str, value: Value) -> None:
+        """Gives a question a computed value and settles what follows."""
+        self.answer(path, fitting(value, self.program.types.get(path, "string")))
+
+    def wake(self, numbers: tuple[int, ...] | range) -> None:
+        """Marks rules to be run."""
+        for number in numbers:
+            if number not in self._dirty:
+                self._dirty.add(number)
+                heappush(self._heap, number)
+
+    def settle(self) -> None:
+        """Runs the marked rules in order, each of them once, and those their changes mark."""
+        rules, heap = self.program.rules, self._heap
+        heapify(heap)
+        while heap:
+            number = heappop(heap)
+            self._dirty.discard(number)
+            rule = rules[number]
+            if rule.relevance:
+                self._apply_relevance(rule)
+            else:
+                self._apply_calculation(rule)
+
+    def _apply_calculation(self, rule: Rule) -> None:
+        path = rule.path
+        value = fitting(rule.expression.run(self), self.program.types[path])
+        applies = self.relevant(path)
+        if value == (self.values if applies else self.kept).get(path, ""):
+            return
+        self.store(path, value)
+        if applies:
+            self._fire(path)
+
+    def _apply_relevance(self, rule: Rule) -> None:
+        """Answers of a part that no longer applies are put aside; they come back with it."""
+        path, parent = rule.path, rule.parent
+        applies = (parent is None or parent not in self.off) and rule.expression.truth(self)
+        if applies is (path not in self.off):
+            return
+        if applies:
+            del self.off[path]
+            source, target = self.kept, self.values
+        else:
+            self.off[path] = True
+            source, target = self.values, self.kept
+        for member in rule.governed:
+            if member in source:
+                target[member] = source.pop(member)
+            self._fire(member)
+        self.wake(rule.inner)
+
+    def _fire(self, path: str) -> None:
+        self.changed.add(path)
+        numbers = self.program.fires.get(path)
+        if numbers:
+            self.wake(numbers)
+
+    def _trigger(self, path: str) -> None:
+        """Values the form gives to others when this answer changes."""
+        for target, expression in self.program.changes.get(path, ()):
+            self.assign(target, expression.run(self))
+
+    def _clear_stale_choices(self) -> None:
+        """A choice that is no longer offered is cleared at once, in the order of the form.
+
+        JavaRosa clears it when the list is next read, and leaves what was computed from it as it was.
+        """
+        watchers = self.program.watchers
+        stale = {watcher for path in self.changed for watcher in watchers.get(path, ())}
+        stale |= {path for path in self.changed if path in self.program.filtered}
+        self.changed = set()
+        for asked in self.program.asked:
+            if asked.path in stale and self._is_stale(asked.path):
+                self.seen.pop(asked.path, None)
+                self.answer(asked.path, self._still_offered(asked.path))
+
+    def _is_stale(self, path: str) -> bool:
+        value = self.values.get(path, "")
+        return bool(value) and self._still_offered(path) != value
+
+    def _still_offered(self, path: str) -> str:
+        choices = self.program.by_path[path].choices
+        assert choices is not None
+        return " ".join(name for name in self.values.get(path, "").split() if choices.offers(self, name))
+
+
+def fitting(value: Value, type_: str) -> str:
+    """A computed value as a question of this type keeps it."""
+    if type_ in ("int", "integer"):
+        number = to_number(value)
+        return str(int(number)) if abs(number) < 2**63 else stored(value)
+    if type_ == "date" and isinstance(value, datetime):
+        return value.date().isoformat()
+    return stored(value) if not isinstance(value, str) else to_text(value)
