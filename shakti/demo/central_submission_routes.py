@@ -1,0 +1,177 @@
+"""ODK Central's addresses of submissions: the OData feed, REST, reviews, and OpenRosa's way in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from html import escape
+from typing import Any
+
+from shakti.demo.central_call import DONE, FORM, PROJECT, XML, Call, answer_json, published
+from shakti.demo.central_forms import iso
+from shakti.demo.central_odata import Feed
+from shakti.demo.central_platform import Platform
+from shakti.demo.central_problem import ProblemError
+from shakti.demo.central_rows import SUBMITTER, Submission
+from shakti.demo.instances import InstanceError, deprecated_id, instance_id, parse
+from shakti.demo.loopback import Response, Route
+
+OPENROSA = {"Content-Type": "text/xml; charset=utf-8", "X-OpenRosa-Version": "1.0"}
+
+
+class SubmissionRoutes:
+    """The handlers of submissions. `url` gives the server's own address, `submitter` the name rows carry."""
+
+    def __init__(self, platform: Platform, *, url: Callable[[], str], submitter: str) -> None:
+        self._platform, self._url, self._submitter = platform, url, submitter
+
+    def routes(self) -> tuple[Route, ...]:
+        """The routes; endings such as `.xml` before the plain names."""
+        one = FORM + "/submissions/{id}"
+        return (
+            Route("GET", PROJECT + "forms/{form}.svc/{table}", self._feed),
+            Route("POST", PROJECT + "submission", self._openrosa),
+            Route("HEAD", PROJECT + "submission", lambda _call: Response(204, headers=OPENROSA)),
+            Route("GET", FORM + "/submissions", self._submissions),
+            Route("POST", FORM + "/submissions", self._submit),
+            Route("GET", one + ".xml", self._submission_xml),
+            Route("GET", one, self._submission),
+            Route("PUT", one, self._edit),
+            Route("PATCH", one, self._review),
+            Route("DELETE", one, self._delete),
+            Route("POST", one + "/restore", self._restore),
+        )
+
+    def _feed(self, call: Call) -> Response:
+        form = call.form(self._platform)
+        project, name = form.project, call.names["form"]
+        address = f"{self._url()}/v1/projects/{project}/forms/{name}.svc"
+        return Feed(call.request, form, published(form), address, self._submitter).answer(call.names["table"])
+
+    def _submissions(self, call: Call) -> Response:
+        deleted = call.request.parameter("deleted") == "true"
+        found = [
+            submission
+            for submission in call.form(self._platform).submissions.values()
+            if (submission.deleted_at is not None) == deleted
+        ]
+        found.sort(key=lambda one: (one.created_at, one.number), reverse=True)
+        return answer_json([_submission_json(one, review=True) for one in found])
+
+    def _submit(self, call: Call) -> Response:
+        submission = self._platform.submit(
+            call.form(self._platform),
+            call.request.body,
+            device_id=call.request.parameter("deviceID"),
+            user_agent=call.request.headers.get("user-agent"),
+        )
+        return answer_json(_submission_json(submission, agent=True, version=True))
+
+    def _edit(self, call: Call) -> Response:
+        agent = call.request.headers.get("user-agent")
+        submission = self._platform.edit(
+            call.form(self._platform), call.names["id"], call.request.body, user_agent=agent
+        )
+        return answer_json(_submission_json(submission, review=True, agent=True, version=True))
+
+    def _review(self, call: Call) -> Response:
+        form, id, body = call.form(self._platform), call.names["id"], call.json()
+        if "reviewState" not in body:
+            return answer_json(_submission_json(self._platform.live(form, id), review=True))
+        return answer_json(
+            _submission_json(self._platform.review(form, id, body["reviewState"]), review=True)
+        )
+
+    def _submission(self, call: Call) -> Response:
+        form, id = call.form(self._platform), call.names["id"]
+        return answer_json(
+            _submission_json(self._platform.live(form, id), review=True, agent=True, version=True)
+        )
+
+    def _submission_xml(self, call: Call) -> Response:
+        submission = self._platform.live(call.form(self._platform), call.names["id"])
+        return Response(200, submission.current.xml.encode(), XML)
+
+    def _delete(self, call: Call) -> Response:
+        self._platform.delete(call.form(self._platform), call.names["id"])
+        return answer_json(DONE)
+
+    def _restore(self, call: Call) -> Response:
+        self._platform.restore(call.form(self._platform), call.names["id"])
+        return answer_json(DONE)
+
+    def _openrosa(self, call: Call) -> Response:
+        """OpenRosa's way in: identical XML again is a success, refusals are XML without a code."""
+        if "x-openrosa-version" not in call.request.headers:
+            return _openrosa_answer(400, "error", "Expected an OpenRosa version header.")
+        sent = [part.content for part in call.request.parts() if part.name == "xml_submission_file"]
+        if not sent:
+            return _openrosa_answer(
+                400, "error", "Required multipart POST field xml_submission_file missing."
+            )
+        try:
+            self._receive(call, sent[0])
+        except ProblemError as problem:
+            return _openrosa_answer(problem.status, "error", str(problem))
+        except InstanceError as error:
+            return _openrosa_answer(400, "error", str(error))
+        return _openrosa_answer(201, "", "full submission upload was successful!")
+
+    def _receive(self, call: Call, xml: bytes) -> None:
+        root = parse(xml)
+        form = self._platform.form(call.names["project"], root.get("id", ""))
+        known = self._platform.holder(form, instance_id(root))
+        agent = call.request.headers.get("user-agent")
+        if known is None and deprecated_id(root):
+            self._platform.edit(
+                form, self._platform.edited(form, deprecated_id(root)).root, xml, user_agent=agent
+            )
+        elif known is None:
+            device = call.request.parameter("deviceID")
+            self._platform.submit(form, xml, device_id=device, user_agent=agent)
+        elif known.deleted_at is not None:
+            raise ProblemError(409.18, "This submission has been deleted. You may not resubmit it.")
+        elif known.current.xml.encode() != xml:
+            message = (
+                "A submission already exists with this ID, but with different XML. Resubmissions to attach "
+                "additional multimedia must resubmit an identical xml_submission_file."
+            )
+            raise ProblemError(409.1, message)
+
+
+def _openrosa_answer(status: int, nature: str, text: str) -> Response:
+    body = (
+        '<OpenRosaResponse xmlns="http://openrosa.org/http/response" items="0">'
+        f'<message nature="{nature}">{escape(text)}</message></OpenRosaResponse>'
+    )
+    return Response(status, body.encode(), OPENROSA)
+
+
+def _submission_json(
+    submission: Submission, *, review: bool = False, agent: bool = False, version: bool = False
+) -> dict[str, Any]:
+    """A submission as REST shows it; which parts it has depends on the request that asked."""
+    first, current = submission.versions[0], submission.current
+    body: dict[str, Any] = {
+        "instanceId": submission.root,
+        "submitterId": SUBMITTER,
+        "deviceId": submission.device_id,
+        "createdAt": iso(submission.created_at),
+        "updatedAt": iso(submission.updated_at),
+    }
+    if review:
+        body["reviewState"] = submission.review_state
+    if agent:
+        body["userAgent"] = first.user_agent
+    if review:
+        body["deletedAt"] = iso(submission.deleted_at)
+    if version:
+        body["currentVersion"] = {
+            "submitterId": SUBMITTER,
+            "createdAt": iso(current.created_at),
+            "instanceName": None,
+            "instanceId": current.instance_id,
+            "current": True,
+            "deviceId": submission.device_id,
+            "userAgent": current.user_agent,
+        }
+    return body
