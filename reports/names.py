@@ -1,11 +1,14 @@
-"""What providers and places are called: labels in three languages, out of the registry's rows."""
+"""What providers and places are called: labels in three languages, out of the registry."""
 
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import date
 from typing import Literal
+
+from connector.registry import Provider
 
 __all__ = ["LANGUAGES", "Label", "Language", "Name", "names", "plain"]
 
@@ -48,9 +51,10 @@ class Name:
         return Label(en=plain(self.label_en), bn=plain(self.label_bn), hi=plain(self.label_hi))
 
 
-def names(rows: Iterable[Mapping[str, str]]) -> dict[str, Name]:
-    """Provider id to Name, from the rows of providers.csv (columns of DESIGN, section 4); rows without a role are no providers."""
-    return {row["name"]: _name(row) for row in rows if row["role"]}
+def names(postings: Iterable[Provider]) -> dict[str, Name]:
+    """Provider id to Name, from the postings of providers.csv; of several postings the latest says role and place."""
+    in_time = sorted(postings, key=lambda one: one.since or date.min)
+    return {one.name: _name(one) for one in in_time}
 
 
 def plain(text: str) -> str:
@@ -59,19 +63,18 @@ def plain(text: str) -> str:
     return "".join(kept)
 
 
-def _name(row: Mapping[str, str]) -> Name:
+def _name(posting: Provider) -> Name:
     kinds: dict[str, Kind] = {"person": "person", "office": "office", "role_place": "role_place"}
-    served = row.get("served", "").strip()
     return Name(
-        role=row["role"],
-        kind=kinds[row["kind"]],
-        label_en=row["label_en"] or row["label"],
-        label_bn=row["label_bn"],
-        label_hi=row["label_hi"],
-        office=row["office"],
-        block=row["block"],
-        district=row["district"],
-        served=int(served) if served else None,
+        role=posting.role,
+        kind=kinds[posting.kind],
+        label_en=posting.label_en or posting.label,
+        label_bn=posting.label_bn,
+        label_hi=posting.label_hi,
+        office=posting.office,
+        block=posting.block,
+        district=posting.district,
+        served=posting.served,
     )
 
 

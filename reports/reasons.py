@@ -35,6 +35,8 @@ def about_result(row: Rating, figures: Figures, *, peers: int, outward: bool) ->
                 for language in LANGUAGES
             )
         )
+    if not row.modes_comparable:
+        yield label("reason.modes")
     if row.hold == "review":
         yield label("reason.held")
     if row.recommendation == "recognise":

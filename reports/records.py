@@ -76,7 +76,8 @@ class Figures:
 
 @dataclass(frozen=True)
 class Line:
-    """One row of a list. `area` is where places are counted (the peer group's), `block` where the provider works.
+    """One row of a list. `area` is where places are counted (the peer group's), `where` the provider works: the block, with its
+    district where the area is wider.
 
     `everyone`: the line stands for all in a role in a place. `average`: of the role in the area, a multiple of 5, None if it may
     not be shown. `figures` is None where there is no result.
@@ -89,7 +90,7 @@ class Line:
     role: str
     area: str
     area_name: Label
-    block_name: Label
+    where: Label
     group: str
     figures: Figures | None
     average: int | None

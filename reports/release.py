@@ -103,6 +103,14 @@ class _View:
         known = (words(language).known(f"state.{code}", code) for language in LANGUAGES)
         return self.places.get(code) or Label(*known)
 
+    def where(self, block: str, district: str, *, within: str = "") -> Label:
+        """The block with its district; the district is left out where it is what the reader is in already."""
+        if not block:
+            return self.place(district) if district != within else Label("")
+        if not district or district == within:
+            return self.place(block)
+        return label("area_pair", district=self.place(district), block=self.place(block))
+
     def has_result(self, key: str, k: int) -> bool:
         """Whether enough survivors stand behind the row, and enough were served for one provider to be shown alone."""
         row = self.rows.get(key)
@@ -210,17 +218,29 @@ def _named(view: _View, key: str, name: Name, row: Rating | None) -> Line:
     """The line of a provider before anything is said about them. `hold` stays "none" for whoever has no result: with so few
     answers a flag would point at those who gave it."""
     area = row.area if row and row.area else name.district
-    return _blank(view, key, name.label, name.kind, role=name.role, area=area, block=name.block)
+    return _blank(
+        view, key, name.label, name.kind, role=name.role, area=area, block=name.block, district=name.district
+    )
 
 
 def _of_everyone(view: _View, row: Rating) -> Line:
-    place = view.place(row.block or row.district)
-    name = label("everyone_here", roles=_role(row.role), area=place)
+    name = label("everyone_here", roles=_role(row.role), area=view.where(row.block, row.district))
     area = row.area or row.district
-    return _blank(view, row.provider, name, "role_place", role=row.role, area=area, block=row.block)
+    return _blank(
+        view,
+        row.provider,
+        name,
+        "role_place",
+        role=row.role,
+        area=area,
+        block=row.block,
+        district=row.district,
+    )
 
 
-def _blank(view: _View, key: str, name: Label, unit: Unit, *, role: str, area: str, block: str) -> Line:
+def _blank(
+    view: _View, key: str, name: Label, unit: Unit, *, role: str, area: str, block: str, district: str
+) -> Line:
     return Line(
         provider=key,
         name=name,
@@ -229,7 +249,7 @@ def _blank(view: _View, key: str, name: Label, unit: Unit, *, role: str, area: s
         role=role,
         area=area,
         area_name=view.place(area),
-        block_name=view.place(block) if block else Label(""),
+        where=view.where(block, district, within=area),
         group=NO_RESULT,
         figures=None,
         average=None,

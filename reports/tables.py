@@ -14,7 +14,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 
 from reports.bands import Band
-from reports.names import Language
+from reports.names import JOINERS, Language, plain
 from reports.records import Line, Release
 from reports.words import top_phrase, words
 
@@ -85,10 +85,10 @@ def csv_text(columns: Sequence[str], rows: Iterable[Row]) -> str:
 
 
 def safe(cell: Cell) -> Cell:
-    """A text that begins like a formula, also in full-width signs or behind blanks, with an apostrophe before it (OWASP, CSV injection)."""
+    """A text that begins like a formula, also in full-width signs or behind blanks and marks that are not seen, with an apostrophe before it (OWASP, CSV injection)."""
     if not isinstance(cell, str) or not cell:
         return cell
-    begins = unicodedata.normalize("NFKC", cell.lstrip())[:1]
+    begins = unicodedata.normalize("NFKC", plain(cell).lstrip(JOINERS))[:1]
     return f"'{cell}" if cell[0] in BLANK_START or (begins and begins in FORMULA) else cell
 
 
