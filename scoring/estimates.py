@@ -23,7 +23,7 @@ from scoring.selection import Heard
 from scoring.settings import Settings
 from scoring.votes import Votes, design_effect, distinct, votes_of
 
-__all__ = ["Estimates", "estimates_of", "modes_of", "role_numbers", "without_each"]
+__all__ = ["Estimates", "estimates_of", "modes_of", "role_numbers", "worst_without_one"]
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def role_numbers(level: Level, roles: Sequence[str]) -> Ints:
 
 def modes_of(level: Level, heard: Heard, roles: Sequence[str], settings: Settings) -> tuple[ModeEffect, ...]:
     """The mode effect of each role, from the units of this level."""
-    cells = cells_of(votes_of(heard.evaluations, level.unit, heard.value))
+    cells = cells_of(votes_of(heard, level.unit))
     role = role_numbers(level, roles)
     return mode_effects(
         cells,
@@ -68,7 +68,7 @@ def estimates_of(level: Level, heard: Heard, modes: Sequence[ModeEffect], settin
     """The estimates of a level; `modes` holds one effect for each role."""
     units = len(level.units)
     role = role_numbers(level, [mode.role for mode in modes])
-    votes = votes_of(heard.evaluations, level.unit, heard.value)
+    votes = votes_of(heard, level.unit)
     beta = np.array([mode.beta for mode in modes])[role]
     mode_se = np.array([mode.se for mode in modes])[role]
     corrected = votes.value - beta[votes.unit] * votes.interviewed
@@ -95,11 +95,12 @@ def estimates_of(level: Level, heard: Heard, modes: Sequence[ModeEffect], settin
     )
 
 
-def without_each(estimates: Estimates, unit: int) -> tuple[Floats, Floats]:
-    """Estimate and variance of one unit had any one survivor, collector or day not been there (length C each).
+def worst_without_one(estimates: Estimates, unit: int) -> tuple[Floats, Floats]:
+    """Estimate and variance of one unit in the worst cases of one survivor, collector or day not being there (length C).
 
     Votes in which that survivor, collector or day had a part are left out whole; the pooled deviation, design effect and mode
-    effect are held. Where no vote would be left the variance is infinite.
+    effect are held. Where no vote would be left the variance is infinite. Of cases with the same variance only the lowest
+    estimate is given: the others are better in every respect.
     """
     votes = estimates.votes
     start, end = np.searchsorted(votes.unit, [unit, unit + 1])
@@ -117,7 +118,10 @@ def without_each(estimates: Estimates, unit: int) -> tuple[Floats, Floats]:
     variance = (
         estimates.sigma[unit] ** 2 * estimates.design[unit] / n + share**2 * estimates.mode_se[unit] ** 2
     )
-    return np.concatenate(left_sum) / n, np.where(remains, variance, np.inf)
+    distinct_variance, case = np.unique(np.where(remains, variance, np.inf), return_inverse=True)
+    lowest = np.full(len(distinct_variance), np.inf)
+    np.minimum.at(lowest, case, np.concatenate(left_sum) / n)
+    return lowest, distinct_variance
 
 
 def _clusters(votes: Votes, start: int, end: int) -> tuple[tuple[Ints, Ints], ...]:

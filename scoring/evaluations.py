@@ -6,7 +6,6 @@ form version is known: linear between the two ends of the scale, 100 at the best
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -84,18 +83,14 @@ def table(rows: Iterable[Mapping[str, object]], scales: Mapping[str, Mapping[str
     _check_quarters(columns["quarter"])
     return Evaluations(
         **{name: _labels(values) for name, values in columns.items()},
-        day=_labels([_day(row, index) for index, row in enumerate(listed)]),
+        day=_labels(_days(listed)),
         mode=_labels(_one_of(listed, "mode", MODES)),
-        verified=np.array(
-            [bool(_get(row, "verified", index)) for index, row in enumerate(listed)], dtype=bool
-        ),
-        survivor=_labels([_get(row, "survivor", index) or None for index, row in enumerate(listed)]),
-        collector=_labels([_get(row, "collector", index) or None for index, row in enumerate(listed)]),
-        own_office=np.array(
-            [bool(_get(row, "own_office", index)) for index, row in enumerate(listed)], dtype=bool
-        ),
+        verified=np.array(list(map(bool, _column(listed, "verified"))), dtype=bool),
+        survivor=_labels([value or None for value in _column(listed, "survivor")]),
+        collector=_labels([value or None for value in _column(listed, "collector")]),
+        own_office=np.array(list(map(bool, _column(listed, "own_office"))), dtype=bool),
         review=_labels(_one_of(listed, "review", REVIEWS)),
-        flags=_labels([_flags(row, index) for index, row in enumerate(listed)]),
+        flags=_labels(_flags(listed)),
         indicators=_indicators(listed, columns["form_version"], scales),
     )
 
@@ -106,7 +101,7 @@ def factor(labels: Labels) -> tuple[tuple[Any, ...], Ints]:
     distinct = tuple(sorted({value for value in values if value is not None}))
     position: dict[Any, int] = {label: index for index, label in enumerate(distinct)}
     position[None] = -1
-    return distinct, np.fromiter((position[value] for value in values), dtype=np.int64, count=len(values))
+    return distinct, np.array([position[value] for value in values], dtype=np.int64)
 
 
 def _labels(values: Sequence[Any]) -> Labels:
@@ -115,25 +110,22 @@ def _labels(values: Sequence[Any]) -> Labels:
     return column
 
 
-def _get(row: Mapping[str, object], column: str, index: int) -> Any:
+def _column(rows: Sequence[Mapping[str, object]], name: str) -> list[Any]:
     try:
-        return row[column]
+        return [row[name] for row in rows]
     except KeyError:
-        raise TableError(f"row {index + 1} has no column '{column}'; every evaluation needs it") from None
+        index = next(index for index, row in enumerate(rows) if name not in row)
+        raise TableError(f"row {index + 1} has no column '{name}'; every evaluation needs it") from None
 
 
-def _texts(rows: Sequence[Mapping[str, object]], column: str) -> list[str]:
-    return [_text(_get(row, column, index), column, index) for index, row in enumerate(rows)]
-
-
-def _text(value: object, column: str, index: int) -> str:
-    if value is None:
-        return ""
-    if not isinstance(value, str):
+def _texts(rows: Sequence[Mapping[str, object]], name: str) -> list[str]:
+    values = ["" if value is None else value for value in _column(rows, name)]
+    if set(map(type, values)) - {str}:
+        index = next(index for index, value in enumerate(values) if type(value) is not str)
         raise TableError(
-            f"row {index + 1}, column '{column}': {value!r} is not text; hand over labels as text"
+            f"row {index + 1}, column '{name}': {values[index]!r} is not text; hand over labels as text"
         )
-    return value
+    return values
 
 
 def _refuse_repeats(evaluations: Sequence[str]) -> None:
@@ -169,18 +161,21 @@ def _one_of(rows: Sequence[Mapping[str, object]], column: str, known: Sequence[s
     return values
 
 
-def _day(row: Mapping[str, object], index: int) -> date | None:
-    value = _get(row, "day", index)
-    if value is None or isinstance(value, date):
-        return value
-    raise TableError(f"row {index + 1}, column 'day': {value!r} is neither a date nor None")
+def _days(rows: Sequence[Mapping[str, object]]) -> list[date | None]:
+    values = _column(rows, "day")
+    for index, value in enumerate(values):
+        if value is not None and not isinstance(value, date):
+            raise TableError(f"row {index + 1}, column 'day': {value!r} is neither a date nor None")
+    return values
 
 
-def _flags(row: Mapping[str, object], index: int) -> tuple[str, ...]:
-    value = _get(row, "flags", index)
-    if isinstance(value, str) or not isinstance(value, Iterable):
-        raise TableError(f"row {index + 1}, column 'flags': {value!r} is not a list of names")
-    return tuple(sorted(str(name) for name in value))
+def _flags(rows: Sequence[Mapping[str, object]]) -> list[tuple[str, ...]]:
+    flags = []
+    for index, value in enumerate(_column(rows, "flags")):
+        if isinstance(value, str) or not isinstance(value, Iterable):
+            raise TableError(f"row {index + 1}, column 'flags': {value!r} is not a list of names")
+        flags.append(tuple(sorted(map(str, value))))
+    return flags
 
 
 def _indicators(
@@ -188,28 +183,39 @@ def _indicators(
     versions: Sequence[str],
     scales: Mapping[str, Mapping[str, Scale]],
 ) -> dict[str, Floats]:
+    values = _column(rows, "values")
     columns: dict[str, Floats] = {}
-    for index, (row, version) in enumerate(zip(rows, versions, strict=True)):
-        values = _get(row, "values", index)
-        known = scales.get(version)
-        if known is None and values:
+    for version in sorted(set(versions)):
+        of_version = [index for index, label in enumerate(versions) if label == version]
+        if version not in scales and any(values[index] for index in of_version):
             raise TableError(
-                f"row {index + 1}, column 'form_version': there are no scales for form version '{version}'"
+                f"row {of_version[0] + 1}, column 'form_version': there are no scales for form version '{version}'"
             )
-        for name, raw in values.items():
-            scale = (known or {}).get(name)
-            if scale is None or raw is None or math.isnan(raw):
-                continue
-            if not scale.low <= raw <= scale.high:
-                raise TableError(
-                    f"row {index + 1}, indicator '{name}': {raw:g} lies outside its scale {scale.low:g} to {scale.high:g}"
-                )
-            if name not in columns:
-                columns[name] = np.full(len(rows), np.nan)
-            columns[name][index] = _percent(raw, scale)
+        for name, scale in scales.get(version, {}).items():
+            raw = _numbers([values[index].get(name) for index in of_version], name, of_version)
+            if not np.isnan(raw).all():
+                column = columns.setdefault(name, np.full(len(rows), np.nan))
+                column[of_version] = _percent(raw, scale, name, of_version)
     return dict(sorted(columns.items()))
 
 
-def _percent(raw: float, scale: Scale) -> float:
+def _numbers(values: Sequence[Any], name: str, rows: Sequence[int]) -> Floats:
+    """None becomes nan: not answered."""
+    try:
+        return np.array(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        place = next(place for place, value in enumerate(values) if not isinstance(value, float | int | None))
+        raise TableError(
+            f"row {rows[place] + 1}, indicator '{name}': {values[place]!r} is not a number"
+        ) from None
+
+
+def _percent(raw: Floats, scale: Scale, name: str, rows: Sequence[int]) -> Floats:
+    outside = np.flatnonzero((raw < scale.low) | (raw > scale.high))
+    if len(outside):
+        raise TableError(
+            f"row {rows[outside[0]] + 1}, indicator '{name}': {raw[outside[0]]:g} lies outside its scale "
+            f"{scale.low:g} to {scale.high:g}"
+        )
     share = (raw - scale.low) / (scale.high - scale.low)
     return 100.0 * (share if scale.best == scale.high else 1.0 - share)

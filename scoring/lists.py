@@ -19,9 +19,8 @@ __all__ = ["compared", "decide", "failed_rules"]
 
 def decide(ratings: Sequence[Rating], settings: Settings) -> tuple[Rating, ...]:
     """The ratings with their group, recommendation and reasons, in the order given."""
-    grouped = [replace(rating, group=compared(rating, settings)) for rating in ratings]
-    kept = _kept(grouped, settings)
-    return tuple(_decided(rating, rating.provider in kept, settings) for rating in grouped)
+    kept = _kept(ratings, settings)
+    return tuple(_decided(rating, rating.provider in kept, settings) for rating in ratings)
 
 
 def compared(rating: Rating, settings: Settings) -> Group:
@@ -41,8 +40,7 @@ def failed_rules(rating: Rating, settings: Settings) -> tuple[str, ...]:
     """What stands between this unit and recognition, apart from the length of the list; empty if nothing."""
     if rating.p_top is None or rating.reliability is None:
         return (explain.NO_COMPARISON,)
-    small = rating.peers < settings.small_peers
-    required = settings.recognise_p_small if small else settings.recognise_p
+    required = settings.required_p(rating.peers)
     rules = (
         (rating.hold == "none", explain.HELD),
         (rating.n >= settings.k_outward, explain.too_few(settings.k_outward)),
@@ -91,17 +89,18 @@ def _cut(entries: Sequence[tuple[float, str]], mistakes: float) -> list[str]:
 
 
 def _decided(rating: Rating, recognised: bool, settings: Settings) -> Rating:
-    recommendation = _recommendation(rating, recognised)
+    group = compared(rating, settings)
+    recommendation = _recommendation(rating, group, recognised)
     reasons = explain.reasons(rating, recommendation, failed_rules(rating, settings), settings)
-    return replace(rating, recommendation=recommendation, reasons=reasons)
+    return replace(rating, group=group, recommendation=recommendation, reasons=reasons)
 
 
-def _recommendation(rating: Rating, recognised: bool) -> Recommendation:
+def _recommendation(rating: Rating, group: Group, recognised: bool) -> Recommendation:
     """A red flag goes first, with or without a result; the rest needs a comparison."""
     if rating.hold == "review":
         return "review"
     if recognised:
         return "recognise"
-    if rating.group == "clearly above":
+    if group == "clearly above":
         return "encourage"
-    return "support" if rating.group == "clearly below" else ""
+    return "support" if group == "clearly below" else ""

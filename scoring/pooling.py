@@ -16,7 +16,7 @@ from functools import cached_property
 from typing import Protocol
 
 import numpy as np
-from scipy.special import ndtr
+from scipy.special import ndtr, ndtri
 
 from scoring.evaluations import Floats, Ints
 
@@ -117,11 +117,11 @@ class Posterior:
         """P(theta > threshold) for each unit."""
         return self._over_chunks(lambda mean, sd: ndtr((mean - threshold) / _positive(sd)) @ self.weight)
 
-    def quantile(self, p: float) -> Floats:
-        """The p-quantile of each unit's posterior, to 1e-9 of its probability."""
-        return self._over_chunks(lambda mean, sd: _quantile(p, mean, sd, self.weight))
+    def quantile(self, p: float, units: Ints | None = None) -> Floats:
+        """The p-quantile of the posterior of these units (default: all), to 1e-9 of its probability."""
+        return self._over_chunks(lambda mean, sd: _quantile(p, mean, sd, self.weight), units)
 
-    def components(self, units: slice | Ints) -> tuple[Floats, Floats]:
+    def components(self, units: Ints) -> tuple[Floats, Floats]:
         """Mean and deviation of these units' true values given each tau (units x K)."""
         variance = self.variance[units, None]
         group = self.group[units]
@@ -129,10 +129,10 @@ class Posterior:
         mean = share * self.mu_mean[:, group].T + (1.0 - share) * self.estimate[units, None]
         return mean, np.sqrt((1.0 - share) * variance + share**2 * self.mu_variance[:, group].T)
 
-    def _over_chunks(self, of: _OfComponents) -> Floats:
-        many = len(self.estimate)
+    def _over_chunks(self, of: _OfComponents, units: Ints | None = None) -> Floats:
+        units = np.arange(len(self.estimate)) if units is None else units
         step = max(1, CHUNK // len(self.tau))
-        parts = [of(*self.components(slice(start, start + step))) for start in range(0, many, step)]
+        parts = [of(*self.components(units[start : start + step])) for start in range(0, len(units), step)]
         return np.concatenate(parts) if parts else np.zeros(0)
 
 
@@ -227,7 +227,8 @@ def _quantile(p: float, mean: Floats, sd: Floats, weight: Floats) -> Floats:
     """Newton's steps on the mixture's distribution, kept inside a bracket that is halved where a step leaves it."""
     sd = _positive(sd)
     low, high = np.min(mean - 9.0 * sd, axis=1), np.max(mean + 9.0 * sd, axis=1)
-    at = mean @ weight
+    middle = mean @ weight
+    at: Floats = middle + ndtri(p) * np.sqrt((sd**2 + (mean - middle[:, None]) ** 2) @ weight)
     for _ in range(100):
         z = (at[:, None] - mean) / sd
         miss = ndtr(z) @ weight - p

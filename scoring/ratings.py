@@ -7,10 +7,12 @@ evaluations -> what has a say (selection, items) -> who is rated (levels) -> vot
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 
-from scoring import audit, quarters
+from scoring import audit
 from scoring.estimates import Estimates, estimates_of, modes_of
 from scoring.evaluations import Bools, Evaluations, Ints
 from scoring.levels import Level, levels
@@ -18,7 +20,7 @@ from scoring.lists import decide
 from scoring.peers import Fitted, fit
 from scoring.profile import profiles
 from scoring.records import ModeEffect, PeerGroup, Rating, Ratings, Unit
-from scoring.results import with_results
+from scoring.results import results_of
 from scoring.selection import Heard, select
 from scoring.settings import Settings
 
@@ -50,8 +52,11 @@ def rate(
         estimates = estimates_of(level, heard, modes, settings)
         evidence = _evidence(level, estimates, heard, modes, settings)
         for group in fit(level, estimates, settings):
-            unrated = {unit: evidence[unit] for unit in group.belongs.tolist()}
-            rows += with_results(unrated, group, estimates, settings, seed=seed).values()
+            found = results_of(group, estimates, settings, seed=seed)
+            rows += [
+                replace(evidence[unit], area=group.area, peers=group.peers, **found.get(unit, {}))
+                for unit in group.belongs.tolist()
+            ]
             groups += _coefficients(level, estimates, group)
     return Ratings(
         rows=decide(sorted(rows, key=lambda row: row.provider), settings),
@@ -101,23 +106,16 @@ def _evidence(
 
 
 def _survivors(estimates: Estimates, heard: Heard, units: int) -> list[frozenset[str]]:
-    names = sorted(set(heard.evaluations.survivor.tolist()))
-    people: list[set[str]] = [set() for _ in range(units)]
-    for unit, survivor in zip(estimates.votes.unit.tolist(), estimates.votes.survivor.tolist(), strict=True):
-        people[unit].add(names[survivor])
-    return [frozenset(group) for group in people]
+    names = np.array(heard.survivors, dtype=object)[estimates.votes.survivor]
+    ends = np.searchsorted(estimates.votes.unit, np.arange(units + 1))
+    return [frozenset(names[start:end]) for start, end in pairwise(ends.tolist())]
 
 
 def _spoke(estimates: Estimates, heard: Heard, units: int) -> Ints:
     """Distinct survivors for each unit and quarter of the window (a survivor has one vote a quarter)."""
     wide = len(heard.window)
-    if not wide:
-        return np.zeros((units, 0), dtype=np.int64)
-    first = quarters.number(heard.window[0])
-    labels = sorted(set(heard.evaluations.quarter.tolist()))
-    place = np.array([quarters.number(label) - first for label in labels], dtype=np.int64)
-    votes = estimates.votes
-    return np.bincount(votes.unit * wide + place[votes.quarter], minlength=units * wide).reshape(units, wide)
+    keys = estimates.votes.unit * wide + estimates.votes.quarter
+    return np.bincount(keys, minlength=units * wide).reshape(units, wide)
 
 
 def _held(level: Level, heard: Heard) -> Bools:

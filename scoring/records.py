@@ -79,7 +79,7 @@ class Rating:
     p_top: float | None = None  # P(among the top `top_share` of the peer group)
     p_above: float | None = None  # P(above the median of its peers)
     p_top_without_one: float | None = (
-        None  # least p_top without any one survivor, collector or day; None where p_top is too low to matter
+        None  # least p_top without any one survivor, collector or day; None where p_top or n is too low to matter
     )
 
     group: Group = "no result yet"

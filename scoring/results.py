@@ -3,47 +3,55 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
+from typing import TypedDict
 
 import numpy as np
 
-from scoring.estimates import Estimates, without_each
+from scoring.estimates import Estimates, worst_without_one
 from scoring.evaluations import Floats
 from scoring.peers import Fitted
 from scoring.pooling import Posterior
 from scoring.ranks import draw, p_top_given, places
-from scoring.records import Rating
 from scoring.settings import Settings
 
-__all__ = ["with_results"]
+__all__ = ["Result", "results_of"]
 
 
-def with_results(
-    ratings: dict[int, Rating], group: Fitted, estimates: Estimates, settings: Settings, *, seed: int
-) -> dict[int, Rating]:
-    """The ratings of a group's units (by unit number) with what is known of them beside their peers."""
-    rated = {unit: replace(rating, area=group.area, peers=group.peers) for unit, rating in ratings.items()}
+class Result(TypedDict, total=False):
+    """The fields of a Rating that need a posterior; those of the place only where there are enough peers."""
+
+    score: float
+    score_low: float
+    score_high: float
+    reliability: float
+    place: float
+    place_low: int
+    place_high: int
+    p_top: float
+    p_above: float
+    p_top_without_one: float | None
+
+
+def results_of(group: Fitted, estimates: Estimates, settings: Settings, *, seed: int) -> dict[int, Result]:
+    """Unit number -> result, for the units of a group that have one."""
     if group.posterior is None or not group.peers:
-        return rated
-    rated = _with_scores(rated, group, group.posterior, settings)
-    if group.peers < settings.peers:
-        return rated
-    return _with_places(rated, group, group.posterior, estimates, settings, seed=seed)
+        return {}
+    results = _scores(group, group.posterior, settings)
+    if group.peers >= settings.peers:
+        _add_places(results, group, group.posterior, estimates, settings, seed=seed)
+    return results
 
 
-def _with_scores(
-    ratings: dict[int, Rating], group: Fitted, posterior: Posterior, settings: Settings
-) -> dict[int, Rating]:
+def _scores(group: Fitted, posterior: Posterior, settings: Settings) -> dict[int, Result]:
     units, at = group.results
     tail = (1.0 - settings.level) / 2.0
     mean, low, high = (
-        np.clip(values[at], 0.0, 100.0)
-        for values in (posterior.mean, posterior.quantile(tail), posterior.quantile(1.0 - tail))
+        np.clip(values, 0.0, 100.0)
+        for values in (posterior.mean[at], posterior.quantile(tail, at), posterior.quantile(1.0 - tail, at))
     )
     reliability = posterior.reliability[at]
-    scored = {
-        unit: replace(
-            ratings[unit],
+    return {
+        unit: Result(
             score=float(mean[index]),
             score_low=float(low[index]),
             score_high=float(high[index]),
@@ -51,31 +59,29 @@ def _with_scores(
         )
         for index, unit in enumerate(units.tolist())
     }
-    return ratings | scored
 
 
-def _with_places(
-    ratings: dict[int, Rating],
+def _add_places(
+    results: dict[int, Result],
     group: Fitted,
     posterior: Posterior,
     estimates: Estimates,
     settings: Settings,
     *,
     seed: int,
-) -> dict[int, Rating]:
+) -> None:
+    """Put the places into `results`."""
     units, at = group.results
     stream = _stream(seed, posterior.estimate[at], posterior.variance[at])
     drawn = draw(posterior, at, share=settings.top_share, draws=settings.draws, rng=stream)
     found = places(drawn, level=settings.level)
-    placed = {}
     for index, unit in enumerate(units.tolist()):
         p_top = float(found.p_top[index])
         without = None
         # Only where it can decide: below these the unit fails already, and it is the most expensive question.
-        if p_top >= settings.without_one and estimates.n[unit] >= settings.k_outward:
-            without = float(np.min(p_top_given(drawn, index, *without_each(estimates, unit))))
-        placed[unit] = replace(
-            ratings[unit],
+        if p_top >= settings.required_p(group.peers) and estimates.n[unit] >= settings.k_outward:
+            without = float(np.min(p_top_given(drawn, index, *worst_without_one(estimates, unit))))
+        results[unit] |= Result(
             place=float(found.expected[index]),
             place_low=int(found.low[index]),
             place_high=int(found.high[index]),
@@ -83,7 +89,6 @@ def _with_places(
             p_above=float(found.p_above[index]),
             p_top_without_one=without,
         )
-    return ratings | placed
 
 
 def _stream(seed: int, estimate: Floats, variance: Floats) -> np.random.Generator:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from scoring import quarters
-from scoring.evaluations import Bools, Evaluations, Floats
+from scoring.evaluations import Bools, Evaluations, Floats, Ints, factor
 from scoring.items import composites
 from scoring.settings import Settings
 
@@ -28,6 +28,11 @@ class Heard:
     value: Floats
     flagged: Bools
     window: tuple[str, ...]  # oldest quarter first; empty if nothing counts and no quarter was asked for
+    survivors: tuple[str, ...]  # their pseudonyms, sorted
+    survivor: Ints  # of each evaluation, numbered as in `survivors`
+    quarter: Ints  # numbered as in `window`
+    collector: Ints  # -1: none is named
+    day: Ints  # -1: no longer known
 
 
 def select(evaluations: Evaluations, settings: Settings, *, as_of: str | None) -> Heard:
@@ -43,7 +48,24 @@ def select(evaluations: Evaluations, settings: Settings, *, as_of: str | None) -
     heard, scored = evaluations.take(rows), counts[rows]
     value = np.full(len(heard), np.nan)
     value[scored] = composites(heard.take(scored), settings)
-    return Heard(heard, value, flagged[rows], window)
+    survivors, survivor = factor(heard.survivor)
+    return Heard(
+        evaluations=heard,
+        value=value,
+        flagged=flagged[rows],
+        window=window,
+        survivors=survivors,
+        survivor=survivor,
+        quarter=_quarters(heard, window),
+        collector=factor(heard.collector)[1],
+        day=factor(heard.day)[1],
+    )
+
+
+def _quarters(evaluations: Evaluations, window: tuple[str, ...]) -> Ints:
+    labels, label = factor(evaluations.quarter)
+    place = [quarters.number(name) - quarters.number(window[0]) for name in labels]
+    return np.array(place, dtype=np.int64)[label]
 
 
 def _window(

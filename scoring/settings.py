@@ -101,6 +101,10 @@ class Settings:
             if not weight > 0:
                 raise SettingsError(f"the weight of domain '{domain}' is {weight}; it must be above 0")
 
+    def required_p(self, peers: int) -> float:
+        """How sure a recognition must be in a group of so many peers."""
+        return self.recognise_p_small if peers < self.small_peers else self.recognise_p
+
     def _check(self, name: str, *, low: float, high: float = float("inf"), open_ends: bool = False) -> None:
         value = getattr(self, name)
         inside = low < value < high if open_ends else low <= value <= high

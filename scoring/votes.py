@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scoring.evaluations import ENUMERATOR, Bools, Evaluations, Floats, Ints, factor
+from scoring.evaluations import ENUMERATOR, Bools, Floats, Ints
+from scoring.selection import Heard
 
 __all__ = ["Links", "Votes", "design_effect", "distinct", "votes_of"]
 
@@ -30,7 +31,7 @@ class Votes:
 
     unit: Ints
     survivor: Ints
-    quarter: Ints
+    quarter: Ints  # as `Heard.window` numbers them
     value: Floats
     interviewed: Floats  # share of its evaluations that an enumerator took: 0 or 1 unless she used both ways
     collectors: (
@@ -43,26 +44,24 @@ class Votes:
         return len(self.unit)
 
 
-def votes_of(evaluations: Evaluations, unit: Ints, value: Floats) -> Votes:
-    """Collapse evaluations to votes. `unit` is -1 and `value` nan where an evaluation does not count."""
-    counts = (unit >= 0) & ~np.isnan(value)
-    survivors, survivor = factor(evaluations.survivor)
-    quarters, quarter = factor(evaluations.quarter)
-    wide, deep = max(1, len(survivors)), max(1, len(quarters))
-    keys = (unit[counts] * wide + survivor[counts]) * deep + quarter[counts]
+def votes_of(heard: Heard, unit: Ints) -> Votes:
+    """Collapse what is heard to votes. `unit` numbers whom each evaluation is about, -1 where that is nobody."""
+    counts = (unit >= 0) & ~np.isnan(heard.value)
+    wide, deep = max(1, len(heard.survivors)), max(1, len(heard.window))
+    keys = (unit[counts] * wide + heard.survivor[counts]) * deep + heard.quarter[counts]
     distinct_keys, of_row = np.unique(keys, return_inverse=True)
     size = np.bincount(of_row, minlength=len(distinct_keys))
-    interviewed = (evaluations.mode == ENUMERATOR)[counts]
-    row_vote = np.full(len(evaluations), -1, dtype=np.int64)
+    interviewed = (heard.evaluations.mode == ENUMERATOR)[counts]
+    row_vote = np.full(len(counts), -1, dtype=np.int64)
     row_vote[counts] = of_row
     return Votes(
         unit=distinct_keys // (wide * deep),
         survivor=distinct_keys // deep % wide,
         quarter=distinct_keys % deep,
-        value=np.bincount(of_row, value[counts], minlength=len(distinct_keys)) / size,
+        value=np.bincount(of_row, heard.value[counts], minlength=len(distinct_keys)) / size,
         interviewed=np.bincount(of_row, interviewed, minlength=len(distinct_keys)) / size,
-        collectors=_links(of_row, factor(evaluations.collector)[1][counts], interviewed),
-        days=_links(of_row, day := factor(evaluations.day)[1][counts], day >= 0),
+        collectors=_links(of_row, heard.collector[counts], interviewed),
+        days=_links(of_row, heard.day[counts], heard.day[counts] >= 0),
         row_vote=row_vote,
     )
 
