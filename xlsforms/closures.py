@@ -82,16 +82,13 @@ def question(path: str, kind: str) -> Code:
     return Code(read, kind, nodes=nodes)
 
 
-def group(path: str, inside: tuple[str, ...]) -> Code:
-    """A group as a value: the text of all answers inside."""
+def group(path: str) -> Code:
+    """A group as a value: it can be counted, and has no text of its own."""
 
     def nodes(run: Run) -> list[Value]:
-        return [read(run)] if run.relevant(path) else []
+        return [""] if run.relevant(path) else []
 
-    def read(run: Run) -> Value:
-        return "".join([run.values.get(leaf, "") for leaf in inside])
-
-    return Code(read, "string", nodes=nodes)
+    return Code(lambda _: "", "string", nodes=nodes)
 
 
 def _number_or_text(text: str) -> Value:

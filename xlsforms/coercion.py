@@ -16,6 +16,7 @@ Value = str | float | bool | date | datetime
 NAN = math.nan
 _EPOCH = date(1970, 1, 1).toordinal()
 _SAME = 1e-12  # two numbers nearer than this are equal
+_JAVA_INT, _JAVA_LONG = 2.0**31, 2.0**63
 _NUMERALS = frozenset("0123456789.-")
 
 
@@ -28,7 +29,7 @@ def to_number(value: Value) -> float:
         return _text_to_number(value)  # type: ignore[arg-type]
     if isinstance(value, bool | int):
         return float(value)
-    return days(value)  # type: ignore[arg-type]
+    return _days(value)  # type: ignore[arg-type]
 
 
 def _text_to_number(text: str) -> float:
@@ -42,12 +43,14 @@ def _text_to_number(text: str) -> float:
         return NAN
 
 
-def days(value: date | datetime) -> float:
-    """Days since 1970-01-01, with the time of day as the fraction (by the clock on the wall)."""
-    whole = float(value.toordinal() - _EPOCH)
-    if not isinstance(value, datetime):
-        return whole
-    return whole + day_fraction(value.time())
+def _days(value: date) -> float:
+    """Whole days since 1970-01-01, of a moment too: JavaRosa compares moments by their day."""
+    return float(value.toordinal() - _EPOCH)
+
+
+def decimal_days(value: date | datetime) -> float:
+    """Days since 1970-01-01, the time of day (by the clock on the wall) as the fraction."""
+    return _days(value) + (day_fraction(value.time()) if isinstance(value, datetime) else 0.0)
 
 
 def day_fraction(moment: time) -> float:
@@ -57,15 +60,13 @@ def day_fraction(moment: time) -> float:
 
 
 def to_text(value: Value) -> str:
-    """The text of a value, as string() gives it."""
+    """The text of a value, as string() gives it: of a moment only the day."""
     if isinstance(value, str):
         return value
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, datetime):
-        return moment_text(value)
     if isinstance(value, date):
-        return value.isoformat()
+        return f"{value.year:04}-{value.month:02}-{value.day:02}"
     return number_text(value)
 
 
@@ -85,13 +86,22 @@ def to_date(value: Value) -> date | datetime | None:
     if isinstance(value, date):
         return value
     if isinstance(value, str):
-        return parse_moment(value) if "T" in value else parse_day(value)
+        return parse_moment(value) if "T" in value else _loose_day(value)
     number = to_number(value)
     if not math.isfinite(number):
         return None
     try:
         return date.fromordinal(math.floor(number) + _EPOCH)
     except (ValueError, OverflowError):
+        return None
+
+
+def _loose_day(text: str) -> date | None:
+    """A day whose month and day may lack their zeros, as expressions may write it."""
+    try:
+        year, month, day = map(int, text.split("-"))
+        return date(year, month, day)
+    except ValueError:
         return None
 
 
@@ -126,8 +136,8 @@ def parse_time(text: str) -> time | None:
 
 
 def moment_text(moment: datetime) -> str:
-    """As Collect writes moments: `2026-11-20T14:30:00.000+05:30`."""
-    return moment.isoformat(timespec="milliseconds")
+    """As Collect writes moments: `2026-11-20T14:30:00.000+05:30`, or `Z` where the offset is nothing."""
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def equal(left: Value, right: Value) -> bool:
@@ -147,9 +157,16 @@ def number_text(number: float) -> str:
         return "NaN"
     if math.isinf(number):
         return "Infinity" if number > 0 else "-Infinity"
-    if abs(number) < 2**53 and abs(number - round(number)) < _SAME:
+    if abs(number) < _JAVA_INT and abs(number - round(number)) < _SAME:
         return str(round(number))
     return _java_double(number)
+
+
+def stored_number(number: float) -> str:
+    """A number as a question keeps it: NaN as nothing, whole numbers of any size in full."""
+    if number != number:  # noqa: PLR0124  NaN is not itself
+        return ""
+    return str(int(number)) if number.is_integer() and abs(number) < _JAVA_LONG else number_text(number)
 
 
 def _java_double(number: float) -> str:
@@ -161,14 +178,3 @@ def _java_double(number: float) -> str:
     text = "".join(map(str, digits))
     power = exponent + len(digits) - 1
     return f"{'-' if sign else ''}{text[0]}.{text[1:] or '0'}E{power}"
-
-
-def stored(value: Value) -> str:
-    """A calculated value as the instance keeps it: truths as 1 and 0, NaN as nothing."""
-    if value.__class__ is str:
-        return value  # type: ignore[return-value]
-    if isinstance(value, bool):
-        return "1" if value else "0"
-    if isinstance(value, float) and value != value:  # noqa: PLR0124  NaN is not itself
-        return ""
-    return to_text(value)

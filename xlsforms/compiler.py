@@ -98,11 +98,12 @@ class _Builder:
     def _compile_for(self, path: str, what: str) -> Callable[[str], Expression]:
         return lambda text: self.expression(text, path, what)
 
-    def _asked(self, control: Control) -> Asked:
+    def _asked(self, control: Control, governors: Mapping[str, str]) -> Asked:
         path, bind = control.path, self.model.binds.get(control.path, _NO_BIND)
         readonly = self._optional(bind.readonly, path, "read_only")
         return Asked(
             path=path,
+            over=governors.get(path),
             kind=self.kinds[path],
             type=bind.type,
             note=self.kinds[path] == "note" or bind.readonly == "true()",
@@ -242,9 +243,9 @@ class _Builder:
 
     def program(self) -> Program:
         self.itext = self._itext()
-        asked = tuple(self._asked(control) for control in self.model.controls)
         keyed = self._keyed_rules()
         governors = self._governors(keyed)
+        asked = tuple(self._asked(control, governors) for control in self.model.controls)
         rules = self._numbered(keyed, governors)
         first, changes = self._set_values()
         return Program(
@@ -253,11 +254,11 @@ class _Builder:
             tables=self.tables,
             types=MappingProxyType(self.types),
             asked=asked,
-            by_path=MappingProxyType({question.path: question for question in asked}),
+            by_path={question.path: question for question in asked},
             rules=rules,
-            governor=MappingProxyType(governors),
-            fires=MappingProxyType(self._fires(rules)),
-            watchers=MappingProxyType(self._watchers()),
+            governor=governors,
+            fires=self._fires(rules),
+            watchers=self._watchers(),
             filtered=frozenset(
                 question.path for question in asked if question.choices and question.choices.filtered
             ),

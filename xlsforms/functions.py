@@ -15,7 +15,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from decimal import ROUND_FLOOR, ROUND_HALF_UP, Decimal, InvalidOperation
+from decimal import ROUND_FLOOR, Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Any, Protocol
 
@@ -23,7 +23,7 @@ from .coercion import (
     NAN,
     Value,
     day_fraction,
-    days,
+    decimal_days,
     parse_moment,
     parse_time,
     to_date,
@@ -66,15 +66,14 @@ class Moment(Protocol):
 
 
 def _round(value: Value, places: Value = 0.0) -> float:
-    """Half goes up: -2.5 is -2; to decimal places half goes away from zero, as in JavaRosa."""
+    """Half goes up: 2.345 to two places is 2.35, and -2.5 is -2."""
     number, digits = to_number(value), to_number(places)
     if not math.isfinite(number) or not math.isfinite(digits):
         return number if math.isinf(number) else NAN
     try:
         exact = Decimal(repr(number))
-        if digits == 0:
-            return float((exact + Decimal("0.5")).to_integral_value(ROUND_FLOOR))
-        return float(exact.quantize(Decimal(1).scaleb(-int(digits)), ROUND_HALF_UP))
+        shifted = exact.scaleb(int(digits)) + Decimal("0.5")
+        return float(shifted.to_integral_value(ROUND_FLOOR).scaleb(-int(digits)))
     except InvalidOperation:  # more places than a number has
         return number
 
@@ -236,7 +235,7 @@ def _date_time(value: Value) -> Value:
 
 def _decimal_date_time(value: Value) -> float:
     found = to_date(value)
-    return NAN if found is None else days(found)
+    return NAN if found is None else decimal_days(found)
 
 
 def _decimal_time(value: Value) -> float:
@@ -248,13 +247,14 @@ def _decimal_time(value: Value) -> float:
     return NAN if moment is None else day_fraction(moment.time())
 
 
-def _format_date(value: Value, pattern_text: Value) -> str:
+def _format_date(value: Value, wanted: Value) -> str:
     found = to_date(value)
     if found is None:
         return ""
-    pieces = to_text(pattern_text).split("%")
-    shown = [_date_part(found, piece[:1]) + piece[1:] if piece else "%" for piece in pieces[1:]]
-    return pieces[0] + "".join(shown)
+    shown, letters = "", iter(to_text(wanted))
+    for letter in letters:
+        shown += _date_part(found, next(letters, "")) if letter == "%" else letter
+    return shown
 
 
 def _date_part(day: date, letter: str) -> str:
@@ -273,6 +273,8 @@ def _date_part(day: date, letter: str) -> str:
         "S": f"{moment.second:02}",
         "3": f"{moment.microsecond // 1000:03}",
         "a": _DAYS[moment.weekday()],
+        "W": str(moment.isocalendar().week),
+        "%": "%",
     }
     return parts.get(letter, "%" + letter)
 

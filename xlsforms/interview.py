@@ -84,10 +84,10 @@ def begin(form: Form, *, now: datetime, language: str | None = None, instance_id
     }
     run = Run.writing(program, state, now)
     _preload(run, "start", instance_id)
+    for path, expression in program.first_values:  # before any rule, as JavaRosa: they see no calculation
+        run.store(path, run.fitted(expression.run(run), path))
     run.wake(range(len(program.rules)))
     run.settle()
-    for path, expression in program.first_values:
-        run.assign(path, expression.run(run))
     return run.state(state, _next(run, None))
 
 
@@ -139,9 +139,9 @@ def _prompt(run: Run, asked: Asked) -> Prompt:
 
 
 def _progress(run: Run, asked: Asked) -> tuple[int, int]:
-    relevant, total, position = run.relevant, 0, 0
+    off, total, position = run.off, 0, 0
     for question in run.program.asked:
-        if not question.note and relevant(question.path):
+        if not question.note and (question.over is None or question.over not in off):
             total += 1
         if question is asked:
             position = total
@@ -272,7 +272,7 @@ def back(form: Form, state: State) -> State:
     for asked in form.program.asked:
         if asked.path == at:
             break
-        if not asked.note and run.relevant(asked.path):
+        if not asked.note and run.applies(asked):
             before = asked.path
     return state if before is None else {**state, "at": before}
 
@@ -326,14 +326,14 @@ def _next(run: Run, path: str | None) -> str | None:
     program = run.program
     start = 0 if path is None else program.order[path] + 1
     for asked in program.asked[start:]:
-        if run.relevant(asked.path):
+        if run.applies(asked):
             return asked.path
     return None if path is None else _unseen(run)
 
 
 def _unseen(run: Run) -> str | None:
     for asked in run.program.asked:
-        if asked.path not in run.seen and run.relevant(asked.path):
+        if asked.path not in run.seen and run.applies(asked):
             return asked.path
     return None
 
@@ -346,7 +346,7 @@ def finish(form: Form, state: State, *, now: datetime) -> str:
     constraint fails."""
     run = Run.writing(form.program, state, now)
     for asked in form.program.asked:
-        if not asked.note and run.relevant(asked.path):
+        if not asked.note and run.applies(asked):
             _check_again(run, asked)
     _preload(run, "end", state["id"])
     return write_instance(form.model, run.values, run.relevant, state["id"])

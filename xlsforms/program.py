@@ -34,9 +34,13 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A question as it is asked: everything of it that needs the interview's answers, compiled."""
+    """A question as it is asked: everything of it that needs the interview's answers, compiled.
+
+    `over`: the path whose relevance decides about it, None when it always applies.
+    """
 
     path: str
+    over: str | None
     kind: str
     type: str
     note: bool

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import datetime
+import math
+from datetime import date, datetime, time, tzinfo
 from heapq import heapify, heappop, heappush
 from typing import Any
 
-from .coercion import Value, moment_text, parse_moment, stored, to_number, to_text
-from .program import Program, Rule
+from .coercion import Value, moment_text, parse_moment, stored_number, to_text
+from .errors import FormError
+from .program import Asked, Program, Rule
 
 State = dict[str, Any]
 """An open interview as plain JSON; see `xlsforms.interview` for its keys."""
 
-_DATA = ("values", "kept", "off", "seen")
+MAX_CHAIN = 50
+"""How many answers may set one another in turn. More is a circle of triggers."""
 
 
 class Run:
@@ -23,7 +26,7 @@ class Run:
     """
 
     __slots__ = (
-        "_dirty", "_heap", "_now", "changed", "draws", "kept", "language", "off", "place", "program",
+        "_depth", "_dirty", "_heap", "_now", "changed", "draws", "kept", "language", "off", "place", "program",
         "row", "seed", "seen", "stamp", "values",
     )  # fmt: skip
 
@@ -41,6 +44,7 @@ class Run:
         self.row: tuple[str, ...] = ()
         self.place = 0
         self.changed: set[str] = set()
+        self._depth = 0
         self._heap: list[int] = []
         self._dirty: set[int] = set()
 
@@ -86,6 +90,10 @@ class Run:
         over = self.program.governor.get(path)
         return over is None or over not in self.off
 
+    def applies(self, asked: Asked) -> bool:
+        """Whether a question is relevant."""
+        return asked.over is None or asked.over not in self.off
+
     def own(self, path: str) -> str:
         return self.values.get(path) or self.kept.get(path, "")
 
@@ -118,9 +126,11 @@ class Run:
         else:
             kept.pop(path, None)
 
-    def assign(self, path: str, value: Value) -> None:
-        """Gives a question a computed value and settles what follows."""
-        self.answer(path, fitting(value, self.program.types.get(path, "string")))
+    def fitted(self, value: Value, path: str) -> str:
+        """A computed value as the question at `path` keeps it."""
+        if value.__class__ is str:
+            return value
+        return fitting(value, self.program.types[path], self.now.tzinfo)
 
     def wake(self, numbers: tuple[int, ...] | range) -> None:
         """Marks rules to be run."""
@@ -144,7 +154,7 @@ class Run:
 
     def _apply_calculation(self, rule: Rule) -> None:
         path = rule.path
-        value = fitting(rule.expression.run(self), self.program.types[path])
+        value = self.fitted(rule.expression.run(self), path)
         applies = self.relevant(path)
         if value == (self.values if applies else self.kept).get(path, ""):
             return
@@ -178,8 +188,14 @@ class Run:
 
     def _trigger(self, path: str) -> None:
         """Values the form gives to others when this answer changes."""
+        self._depth += 1
+        if self._depth > MAX_CHAIN:
+            raise FormError(
+                f"{self.program.where}: the answers to {path} and others set each other without end."
+            )
         for target, expression in self.program.changes.get(path, ()):
-            self.assign(target, expression.run(self))
+            self.answer(target, self.fitted(expression.run(self), target))
+        self._depth -= 1
 
     def _clear_stale_choices(self) -> None:
         """A choice that is no longer offered is cleared at once, in the order of the form.
@@ -205,11 +221,25 @@ class Run:
         return " ".join(name for name in self.values.get(path, "").split() if choices.offers(self, name))
 
 
-def fitting(value: Value, type_: str) -> str:
-    """A computed value as a question of this type keeps it."""
-    if type_ in ("int", "integer"):
-        number = to_number(value)
-        return str(int(number)) if abs(number) < 2**63 else stored(value)
-    if type_ == "date" and isinstance(value, datetime):
-        return value.date().isoformat()
-    return stored(value) if not isinstance(value, str) else to_text(value)
+def fitting(value: Value, type_: str, zone: tzinfo | None) -> str:
+    """A computed value as a question of this type keeps it: truths as 1 and 0, NaN as nothing.
+
+    As JavaRosa does, a day in a question without a type becomes a moment, its first.
+    """
+    if isinstance(value, bool):
+        return "1" if value else "0"
+    if isinstance(value, date):
+        return _fitting_date(value, type_, zone)
+    if isinstance(value, float):
+        whole = type_ in ("int", "integer") and math.isfinite(value)
+        return stored_number(float(math.trunc(value)) if whole else value)
+    return value
+
+
+def _fitting_date(value: date, type_: str, zone: tzinfo | None) -> str:
+    if type_ == "date":
+        return to_text(value)
+    moment = value if isinstance(value, datetime) else datetime.combine(value, time(), zone)
+    if type_ == "time":
+        return moment_text(moment).partition("T")[2]
+    return moment_text(moment)

@@ -111,10 +111,8 @@ class Compiler:
     def code(self, token: Token) -> Code:
         """The code of any expression."""
         symbol = token.symbol
-        if symbol == "(string)":
-            return closures.constant(token.value)
-        if symbol in ("(integer)", "(decimal)", "(float)"):
-            return closures.constant(float(token.value))
+        if symbol in _LITERALS:
+            return closures.constant(token.value if symbol == "(string)" else float(token.value))
         if symbol in _OPERATORS and len(token) == 2:
             return self._operation(symbol, self.code(token[0]), self.code(token[1]))
         if symbol in ("+", "-"):
@@ -174,7 +172,7 @@ class Compiler:
             raise ExpressionError(f"there is no question at /{self.names.root}/{path}")
         self.facts.reads.add(path)
         if kind is None:
-            return closures.group(path, self.names.groups[path])
+            return closures.group(path)
         return closures.question(path, kind)
 
     def _column(self, steps: list[Step]) -> Code:
@@ -268,11 +266,12 @@ class Compiler:
     def _coalesce(self, arguments: list[Token]) -> Code:
         one, other = (self.code(token) for token in arguments)
         first, second = one.run, other.run
-        code = Code(
-            lambda run: second(run) if (value := first(run)) == "" else value,
-            closures.common_kind(one, other),
-        )
-        return closures.folded(code, one, other)
+
+        def coalesce(run: Any) -> Any:
+            value = first(run)
+            return second(run) if value == "" or value != value else value  # noqa: PLR0124  NaN is empty too
+
+        return closures.folded(Code(coalesce, closures.common_kind(one, other)), one, other)
 
     def _once(self, arguments: list[Token]) -> Code:
         """The question's own value if it has one; only else is the argument evaluated."""
@@ -328,6 +327,7 @@ class Compiler:
         return Code(lambda run: run.itext(to_text(name(run))), "string")
 
 
+_LITERALS = frozenset(("(string)", "(integer)", "(decimal)", "(float)"))
 _OPERATORS = frozenset(("and", "or", "=", "!=", *closures.COMPARISONS, *closures.ARITHMETIC))
 
 
