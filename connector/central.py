@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -50,7 +50,8 @@ class CentralSource:
         self._path = f"v1/projects/{project}/forms/{quote(form, safe='')}"
         self._versions: dict[tuple[str, str], FormVersion] = {}
         self._token: str | None = None
-        self._login = lambda: {"email": email, "password": password}
+        # A closure, not attributes: nothing that prints this object can print the password.
+        self._login: Callable[[], dict[str, str]] = lambda: {"email": email, "password": password}
         self._http = HttpSession(
             url,
             service="ODK Central",
@@ -182,7 +183,7 @@ class CentralSource:
             form_version=version,
             root_id=_root(row),
             version_id=_version(row),
-            changed_at=_newest_mark(row),
+            changed_at=_content_time(row),
             mode="enumerator",
             collector=None,
             review=_review(row),
@@ -256,9 +257,11 @@ def _marks_of(row: Row) -> list[str]:
     return [str(row["__system"][mark]) for mark in MARKS if row["__system"].get(mark)]
 
 
-def _newest_mark(row: Row) -> dt.datetime | None:
-    marks_of_row = _marks_of(row)
-    return dt.datetime.fromisoformat(max(marks_of_row)).astimezone(dt.UTC) if marks_of_row else None
+def _content_time(row: Row) -> dt.datetime | None:
+    """When this version came: an edit or review, else the submission. A deletion is no version."""
+    system = row["__system"]
+    moment = system.get("updatedAt") or system.get("submissionDate")
+    return dt.datetime.fromisoformat(str(moment)).astimezone(dt.UTC) if moment else None
 
 
 def _earlier(newest: str, since: str) -> str:
@@ -279,7 +282,8 @@ def _flat(path: str, value: Any) -> Iterator[tuple[str, str]]:
     """Groups are nested objects, repeats lists of objects, numbers numbers; all becomes text by path again."""
     if isinstance(value, list):
         for position, one in enumerate(value, start=1):
-            yield from _flat(f"{path}[{position}]", one)
+            # As in an instance: only several instances of a repeat are numbered.
+            yield from _flat(f"{path}[{position}]" if len(value) > 1 else path, one)
     elif isinstance(value, Mapping):
         for key, inner in value.items():
             if not key.startswith("__") and "@odata." not in key:

@@ -10,8 +10,13 @@ import datetime as dt
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from bot.errors import UnreadableError, WordsError
-from bot.outbox import Outbox, Row, open_row
+from bot.outbox import (  # the errors are the outbox's own
+    Outbox,
+    Row,
+    UnreadableError,
+    WordsError,
+    open_row,
+)
 from connector.errors import RetryLater, SkipRecord
 from connector.local_forms import LocalForms
 from connector.submission import FormVersion, Held, Page, Submission, Unreadable, Withdrawal, without_uuid
@@ -44,14 +49,14 @@ class ChatSource:
     def __repr__(self) -> str:
         return f"<ChatSource {self.name}>"
 
-    def pages(self, cursor: dict[str, Any] | None) -> Iterator[Page]:
+    def pages(self, cursor: dict[str, Any] | None) -> Iterator[Page]:  # noqa: ARG002 - the protocol's
         """Everything in the outbox: what was stored is no longer there, so no cursor is needed."""
         after = 0
         while rows := self._take(after):
             after = rows[-1].seq
             yield self._page(rows)
 
-    def sweep(self, held: Held) -> Iterator[Page]:
+    def sweep(self, held: Held) -> Iterator[Page]:  # noqa: ARG002 - the protocol's
         """Nothing: the outbox forgets what it delivered."""
         return iter(())
 
@@ -61,7 +66,8 @@ class ChatSource:
 
     def committed(self, page: Page) -> None:
         """Delete from the outbox what the store has committed."""
-        delivered = [one.native_id for one in (*page.submissions, *page.withdrawals)]
+        delivered = [one.native_id for one in page.submissions]
+        delivered += [one.native_id for one in page.withdrawals]
         if delivered:
             self._outbox.acknowledge(delivered)
 

@@ -22,7 +22,7 @@ from xlsforms.errors import FormError
 __all__ = ["CollectSource"]
 
 FILES_PER_PAGE = 200
-MOST_BYTES = 1_000_000  # an evaluation has a few kilobytes; more is something else
+MOST_BYTES = 1024 * 1024  # an evaluation has a few kilobytes; what is larger is refused, not read
 HASH_CHARACTERS = 32
 NOT_INSTANCES = ("__MACOSX",)
 ENCRYPTED = "base64EncryptedKey"
@@ -80,7 +80,7 @@ class CollectSource:
             }
             yield self._page(some, read, before, {"files": files})
 
-    def sweep(self, held: Held) -> Iterator[Page]:
+    def sweep(self, held: Held) -> Iterator[Page]:  # noqa: ARG002 - the protocol's
         """Nothing: a file that was moved away is not a deletion."""
         return iter(())
 

@@ -11,12 +11,13 @@ from connector.seal import Keys, is_code
 from connector.submission import FormVersion, Submission
 from xlsforms import Mark, scale
 
-__all__ = ["Evaluation", "Service", "evaluation_of", "is_refused", "quarter_of"]
+__all__ = ["Evaluation", "Service", "evaluation_of", "is_refused", "quarter_of", "require_name"]
 
 TEXTS = ("comment", "good_practice", "idea", "missing_provider")
 GATES = ("consent", "adult")
 SERVICE_ANSWERS = ("needed", "asked", "received")
 RESERVED = ("dont_know", "wont_say", "other")
+LONGEST_NAME = 64  # of a choice, a provider, an instance id; the store's columns are as wide
 SECONDS_STEP = 30  # a finer duration helps to tell interviews apart and says nothing more about their quality
 LONGEST_SECONDS = 12 * 60 * 60  # a form left open overnight was not an interview of that length
 
@@ -74,6 +75,8 @@ def is_refused(submission: Submission, form: FormVersion) -> bool:
 def evaluation_of(submission: Submission, form: FormVersion, keys: Keys) -> Evaluation:
     """The part of a submission that is stored. Raises SkipRecord when it cannot be dated."""
     marked = _marked_answers(submission.answers, form.marks)
+    for what in ("provider", "role", "place"):
+        require_name(marked.get(what, ""), f"The answer marked eval:is={what}")
     day = _day(submission)
     return Evaluation(
         provider=marked.get("provider"),
@@ -90,6 +93,15 @@ def evaluation_of(submission: Submission, form: FormVersion, keys: Keys) -> Eval
         services=_services(submission.answers, form.marks, day),
         texts={name: keys.seal(marked[name]) for name in TEXTS if marked.get(name)},
     )
+
+
+def require_name(text: str, what: str) -> None:
+    """Raise SkipRecord for what cannot be a name or id: only a hand-made or damaged record has such a one.
+
+    The text itself is not repeated: anything may stand in it.
+    """
+    if len(text) > LONGEST_NAME or not text.isprintable():
+        raise SkipRecord(f"{what} is longer than {LONGEST_NAME} characters or holds signs that no id has.")
 
 
 def quarter_of(day: dt.date) -> str:
@@ -163,6 +175,8 @@ def _services(answers: Mapping[str, str], marks: Iterable[Mark], day: dt.date) -
 
 
 def _service(name: str, found: Mapping[str, str], day: dt.date) -> Service:
+    for answer in SERVICE_ANSWERS:
+        require_name(found.get(answer, ""), f"The answer about {name} marked eval:is={answer}")
     return Service(
         service=name,
         needed=found.get("needed", ""),

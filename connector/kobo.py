@@ -241,7 +241,9 @@ def _flat(key: str, value: Any, parent: str, renamed: str) -> Iterator[tuple[str
         for position, one in enumerate(value, start=1):
             if not isinstance(one, Mapping):
                 continue
+            # As in an instance: only several instances of a repeat are numbered.
+            own = f"{path}[{position}]" if len(value) > 1 else path
             for name, inner in one.items():
-                yield from _flat(name, inner, key, f"{path}[{position}]")
+                yield from _flat(name, inner, key, own)
     elif value is not None and value != "":
         yield path, str(value)

@@ -44,6 +44,7 @@ def _has_marks(row: Mapping[str, Any]) -> bool:
 def _mark(row: Mapping[str, Any], lists: Mapping[str, tuple[str, ...]]) -> Mark:
     kind, _, written_list = str(row.get("type") or "").partition(" ")
     choices = lists.get(str(row.get("select_from_list_name") or written_list), ())
+    ends = _ends(str(row.get("parameters") or ""))
     return Mark(
         path=str(row.get("$xpath") or row.get("name") or row.get("$autoname")),
         kind="select_one" if kind == FROM_FILE else kind,
@@ -53,7 +54,19 @@ def _mark(row: Mapping[str, Any], lists: Mapping[str, tuple[str, ...]]) -> Mark:
         best=_cell(row, "best"),
         flag=_cell(row, "flag"),
         choices=choices,
+        low=ends[0] if ends else None,
+        high=ends[1] if ends else None,
     )
+
+
+def _ends(parameters: str) -> tuple[float, float] | None:
+    """The ends of a range question: "start=0 end=10 step=1", in any order."""
+    given = dict(part.split("=", 1) for part in parameters.replace(";", " ").split() if "=" in part)
+    try:
+        start, end = float(given["start"]), float(given["end"])
+    except (KeyError, ValueError):
+        return None
+    return min(start, end), max(start, end)
 
 
 def _cell(row: Mapping[str, Any], column: str) -> str | None:

@@ -17,7 +17,7 @@ class LocalForms:
     def __init__(self, forms: Iterable[Form], aliases: Mapping[str, str] | None = None) -> None:
         self._aliases = dict(aliases or {})
         self._forms = {(form.form_id, form.version): form for form in forms}
-        self._newest = {form_id: version for form_id, version in sorted(self._forms)}
+        self._newest = dict(sorted(self._forms))
 
     def names(self, native_form: str, native_version: str) -> tuple[str, str]:
         """Our (form id, version) of an instance. SkipRecord when the form is not one of ours.
@@ -26,7 +26,7 @@ class LocalForms:
         """
         if native_form in self._newest:
             return native_form, native_version
-        form_id = self._aliases.get(native_form)
+        form_id = self._aliases.get(native_form, "")
         if form_id in self._newest:
             # The platform replaced our version by its own: the newest workbook is the best that is known.
             return form_id, self._newest[form_id]

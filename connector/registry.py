@@ -20,7 +20,8 @@ __all__ = ["NOT_LISTED", "Collector", "Provider", "Registry", "read_collectors",
 NOT_LISTED = "not_listed"  # the row "not on this list" that ends every list
 KINDS = ("person", "office", "role_place")
 PROVIDER_COLUMNS = (
-    "name,label,label_bn,label_hi,label_en,kind,office,role,block,district,state,from,to,served".split(",")
+    *("name", "label", "label_bn", "label_hi", "label_en", "kind", "office"),
+    *("role", "block", "district", "state", "from", "to", "served"),
 )
 COLLECTOR_COLUMNS = ("name", "office")
 

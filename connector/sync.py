@@ -138,7 +138,7 @@ def _learn_form(store: Store, source: Source, one: Submission) -> None:
             f"The record says it is {one.form_id} {one.form_version}, its form says {form.form_id} {form.version}; "
             "deploy the form again from our workbook."
         )
-    store.add_form(source.name, one.native_form, one.native_version, form)
+    store.add_form(form)
 
 
 def _write_down(store: Store, report: RunReport) -> None:

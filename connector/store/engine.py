@@ -82,7 +82,7 @@ def _in_words(engine: Engine) -> Iterator[None]:
         yield
     except ConnectorError:
         raise
-    except DatabaseError as error:
+    except (DatabaseError, sqlite3.Error) as error:
         raise RetryLater(
             f"The store ({where}) did not take or give the data ({_first_line(error)}); nothing was half "
             "done. Check the disk and whether another program holds the database, then run again."
@@ -91,9 +91,10 @@ def _in_words(engine: Engine) -> Iterator[None]:
         raise RetryLater(f"The store ({where}) failed ({type(error).__name__}); run again.") from error
 
 
-def _first_line(error: DatabaseError) -> str:
+def _first_line(error: DatabaseError | sqlite3.Error) -> str:
     """The driver's own words, without the statement and its values."""
-    return str(error.orig).splitlines()[0] if str(error.orig) else type(error).__name__
+    said = str(error.orig if isinstance(error, DatabaseError) else error)
+    return said.splitlines()[0] if said else type(error).__name__
 
 
 def _make_private(database: str | None) -> None:
@@ -108,6 +109,14 @@ def _make_private(database: str | None) -> None:
 def _guard_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
     # We begin transactions ourselves (below): the driver would begin late, at the first write.
     connection.isolation_level = None
+    try:
+        _set_pragmas(connection)
+    except sqlite3.Error:
+        connection.close()
+        raise
+
+
+def _set_pragmas(connection: sqlite3.Connection) -> None:
     for pragma in (
         f"busy_timeout = {BUSY_SECONDS * 1000}",
         "journal_mode = WAL",

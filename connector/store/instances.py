@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Table, bindparam, delete, insert, select, upd
 
 from connector.evaluation import Evaluation
 from connector.store import tables
-from connector.store.parts import chunks
+from connector.store.parts import chunks, utc
 from connector.submission import FormVersion, Submission, Unreadable, precedence
 
 __all__ = ["Forms", "Known", "Plan", "Sighting", "bury", "find", "write"]
@@ -98,7 +98,7 @@ def _held_rows(connection: Connection, numbers: set[int]) -> dict[int, Known]:
     rows: dict[int, Known] = {}
     for some in chunks(numbers):
         for row in connection.execute(select(seen).where(seen.c.submission_id.in_(some))):
-            moment = row.changed_at.replace(tzinfo=dt.UTC) if row.changed_at else None
+            moment = utc(row.changed_at) if row.changed_at else None
             sightings[row.submission_id][row.source] = Sighting(
                 row.version_id, row.review, moment, row.deleted
             )
@@ -207,7 +207,7 @@ def _write_sightings(connection: Connection, seen: Iterable[tuple[int, Submissio
         {
             "submission_id": number,
             "source": one.source,
-            "native_id": one.native_id,
+            "native_id": one.native_id[:255],
             "version_id": one.version_id,
             "review": one.review,
             "changed_at": one.changed_at,

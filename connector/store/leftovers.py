@@ -14,11 +14,12 @@ from connector.seal import Keys
 from connector.store import tables
 from connector.store.instances import Forms, Plan, bury
 from connector.store.parts import chunks
-from connector.submission import Submission, Unreadable, Withdrawal
+from connector.submission import Page, Submission, Unreadable, Withdrawal
 
 __all__ = [
     "delete_unlisted",
     "erased",
+    "name_forms",
     "quarantine",
     "save_cursor",
     "set_aside_versions",
@@ -141,6 +142,31 @@ def unreadable(one: Submission, error: SkipRecord) -> Unreadable:
     return Unreadable(one.source, one.native_id, str(error), json.dumps(raw, ensure_ascii=False))
 
 
+def name_forms(connection: Connection, source: str, page: Page, forms: Forms) -> None:
+    """Remember how the source calls the form versions that came on this page."""
+    table = tables.native_form
+    named = {
+        (one.native_form, one.native_version): forms[one.form_id, one.form_version][0]
+        for one in page.submissions
+    }
+    rows = connection.execute(
+        select(table.c.native_form, table.c.native_version).where(table.c.source == source)
+    )
+    known = {(row.native_form, row.native_version) for row in rows}
+    fresh = [
+        {
+            "source": source,
+            "native_form": name[:64],
+            "native_version": version[:64],
+            "form_version_id": number,
+        }
+        for (name, version), number in named.items()
+        if (name[:64], version[:64]) not in known
+    ]
+    if fresh:
+        connection.execute(insert(table), fresh)
+
+
 def save_cursor(connection: Connection, source: str, cursor: dict[str, Any]) -> None:
     """Replace the source's cursor."""
     connection.execute(delete(tables.cursor).where(tables.cursor.c.source == source))
@@ -155,17 +181,12 @@ def _release(connection: Connection, source: str, native_ids: Iterable[str]) -> 
 
 
 def _forget_unlisted(connection: Connection, source: str, listing: frozenset[str], keys: Keys) -> None:
-    """Refused rows that were deleted at the source; their form is the one the source brings."""
+    """Refused rows that were deleted at the source."""
     table = tables.set_aside
     held = set(connection.execute(select(table.c.key).where(table.c.source == source)).scalars())
     if not held:
         return
-    forms = connection.execute(
-        select(tables.form_version.c.form_id)
-        .join(tables.native_form, tables.native_form.c.form_version_id == tables.form_version.c.id)
-        .where(tables.native_form.c.source == source)
-        .distinct()
-    ).scalars()
+    forms = connection.execute(select(tables.form_version.c.form_id).distinct()).scalars()
     listed = {keys.erasure(form_id, root_id) for form_id in forms for root_id in listing}
     for some in chunks(held - listed):
         connection.execute(delete(table).where(table.c.source == source, table.c.key.in_(some)))

@@ -1,11 +1,12 @@
-"""How long lists of values are cut for the database: SQLite takes some thousand values in one statement."""
+"""Two small differences between databases: how many values one statement takes, and how a time comes back."""
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
-__all__ = ["chunks"]
+__all__ = ["chunks", "utc"]
 
 MOST_VALUES = 500
 
@@ -17,3 +18,8 @@ def chunks(values: Iterable[Value]) -> Iterator[list[Value]]:
     every = list(values)
     for start in range(0, len(every), MOST_VALUES):
         yield every[start : start + MOST_VALUES]
+
+
+def utc(moment: dt.datetime) -> dt.datetime:
+    """A stored time as it was meant: SQLite forgets the zone, PostgreSQL answers in the session's."""
+    return moment.astimezone(dt.UTC) if moment.tzinfo else moment.replace(tzinfo=dt.UTC)

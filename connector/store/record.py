@@ -14,11 +14,11 @@ from dataclasses import asdict, dataclass, replace
 from sqlalchemy import Connection
 
 from connector.errors import SkipRecord
-from connector.evaluation import Evaluation, evaluation_of, is_refused
+from connector.evaluation import Evaluation, evaluation_of, is_refused, require_name
 from connector.seal import Keys
 from connector.store import leftovers
 from connector.store.instances import Forms, Known, Plan, Sighting, find, write
-from connector.submission import Page, Submission, precedence
+from connector.submission import Page, Submission, Unreadable, precedence
 
 __all__ = ["Counts", "record_page"]
 
@@ -51,8 +51,11 @@ def record_page(
 ) -> Counts:
     """Everything of a page, within the caller's transaction. `forms` holds every form version the page names."""
     counts = Counts()
-    for batch in _each_instance_once(page.submissions):
-        counts += _record_batch(connection, source, batch, forms, keys, today)
+    leftovers.name_forms(connection, source, page, forms)
+    named, nameless = _by_name(page.submissions)
+    counts += Counts(quarantined=leftovers.quarantine(connection, nameless, keys, today))
+    for batch in _each_instance_once(named):
+        counts += _record_batch(connection, source, batch, forms=forms, keys=keys, today=today)
     counts += Counts(quarantined=leftovers.quarantine(connection, page.unreadable, keys, today))
     for withdrawal in page.withdrawals:
         counts += Counts(deleted=leftovers.withdraw(connection, withdrawal, keys))
@@ -61,6 +64,20 @@ def record_page(
     if page.cursor is not None:
         leftovers.save_cursor(connection, source, page.cursor)
     return counts
+
+
+def _by_name(submissions: Iterable[Submission]) -> tuple[list[Submission], list[Unreadable]]:
+    """Submissions whose ids can be ids, and the others for the quarantine."""
+    named: list[Submission] = []
+    nameless: list[Unreadable] = []
+    for one in submissions:
+        try:
+            require_name(one.root_id, "The instance id")
+            require_name(one.version_id, "The instance id")
+            named.append(one)
+        except SkipRecord as error:
+            nameless.append(leftovers.unreadable(one, error))
+    return named, nameless
 
 
 def _each_instance_once(submissions: Iterable[Submission]) -> Iterator[list[Submission]]:
@@ -82,6 +99,7 @@ def _record_batch(
     connection: Connection,
     source: str,
     batch: Sequence[Submission],
+    *,
     forms: Forms,
     keys: Keys,
     today: dt.date,

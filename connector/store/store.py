@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import sqlite3
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
@@ -17,7 +18,7 @@ from connector.registry import Registry
 from connector.seal import Keys
 from connector.store import reading, tables
 from connector.store.engine import migrate, open_engine, reader, writer
-from connector.store.parts import chunks
+from connector.store.parts import chunks, utc
 from connector.store.record import Counts, record_page
 from connector.submission import FormVersion, Page, Review
 from xlsforms import Scale, marks_from_json, marks_to_json
@@ -91,11 +92,12 @@ class Store:
     def close(self) -> None:
         """Let go of the database; SQLite's write-ahead log is emptied, so that nothing deleted stays in it."""
         if self._engine.dialect.name == "sqlite":
-            with suppress(SQLAlchemyError):
+            with suppress(SQLAlchemyError, sqlite3.Error):
                 raw = self._engine.raw_connection()
-                with suppress(Exception):
+                try:
                     raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
-                raw.close()
+                finally:
+                    raw.close()
         self._engine.dispose()
 
     def migrate(self) -> None:
@@ -109,9 +111,8 @@ class Store:
 
         Every form version of the page must be known (`knows_form`, `add_form`).
         """
-        wanted = {(one.form_id, one.form_version) for one in page.submissions}
-        for form_id, version in wanted:
-            self.knows_form(form_id, version)
+        for one in page.submissions:
+            self.knows_form(one.form_id, one.form_version)
         with writer(self._engine) as connection:
             return record_page(connection, source, page, forms=self._forms, keys=self._keys, today=now.date())
 
@@ -130,28 +131,20 @@ class Store:
         self._forms[form_id, version] = (row.id, FormVersion(form_id, version, marks, row.xform))
         return True
 
-    def add_form(self, source: str, native_form: str, native_version: str, form: FormVersion) -> None:
-        """Keep a form version and how the source calls it. The first description of a version stays."""
-        table, native = tables.form_version, tables.native_form
+    def add_form(self, form: FormVersion) -> None:
+        """Keep a form version. The first description of a version stays."""
+        table = tables.form_version
         with writer(self._engine) as connection:
-            number = connection.execute(
+            known = connection.execute(
                 select(table.c.id).where(table.c.form_id == form.form_id, table.c.version == form.version)
-            ).scalar()
-            if number is None:
-                number = connection.execute(
-                    insert(table).returning(table.c.id),
-                    {
-                        "form_id": form.form_id,
-                        "version": form.version,
-                        "marks": json.dumps(marks_to_json(form.marks), ensure_ascii=False),
-                        "xform": form.xform,
-                    },
-                ).scalar_one()
-            own = {"source": source, "native_form": native_form, "native_version": native_version}
-            connection.execute(
-                delete(native).where(*(native.c[name] == value for name, value in own.items()))
-            )
-            connection.execute(insert(native).values(**own, form_version_id=number))
+            ).first()
+            if known is None:
+                marks = json.dumps(marks_to_json(form.marks), ensure_ascii=False)
+                connection.execute(
+                    insert(table).values(
+                        form_id=form.form_id, version=form.version, marks=marks, xform=form.xform
+                    )
+                )
 
     def add_codes(self, codes: Iterable[str]) -> int:
         """Put survivor codes on the roll, as pseudonyms; how many were new."""
@@ -185,8 +178,8 @@ class Store:
             connection.execute(
                 insert(tables.ledger).values(
                     source=run.source,
-                    started=run.started,
-                    finished=run.finished,
+                    started=utc(run.started),
+                    finished=utc(run.finished),
                     seen=run.counts.seen,
                     **asdict(run.counts),
                     error=run.error,
@@ -270,8 +263,8 @@ class Store:
         return [
             Run(
                 source=row.source,
-                started=_utc(row.started),
-                finished=_utc(row.finished),
+                started=utc(row.started),
+                finished=utc(row.finished),
                 counts=Counts(**{name: getattr(row, name) for name in asdict(Counts())}),
                 error=row.error,
             )
@@ -285,8 +278,3 @@ class Store:
         with reader(self._engine) as connection:
             rows = connection.execute(select(*columns).order_by(table.c.source, table.c.native_id))
             return [Quarantined(*row) for row in rows]
-
-
-def _utc(moment: dt.datetime) -> dt.datetime:
-    """SQLite forgets the zone; everything is written in UTC."""
-    return moment.astimezone(dt.UTC) if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
