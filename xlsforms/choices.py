@@ -41,7 +41,7 @@ class Choices:
 
     def offered(self, run: Any, language: str | None) -> tuple[Choice, ...]:
         """The choices that pass the filter, in the list's order."""
-        everything = self._everything(run, language)
+        everything = self.everything(run, language)
         if not self.filtered:
             return everything
         return tuple([everything[number] for number in self.query.numbers(run)])
@@ -53,9 +53,9 @@ class Choices:
     def label_of(self, run: Any, language: str | None, name: str) -> str:
         """The label of a name, offered or not; '' when the list does not have it."""
         numbers = self.table.index((self.value,)).get((name,), ())
-        return self._everything(run, language)[numbers[0]].label if numbers else ""
+        return self.everything(run, language)[numbers[0]].label if numbers else ""
 
-    def _everything(self, run: Any, language: str | None) -> tuple[Choice, ...]:
+    def everything(self, run: Any, language: str | None) -> tuple[Choice, ...]:
         """All rows as choices. Made once a language, unless labels hold values of the interview."""
         found = self._shown.get(language)
         if found is None:

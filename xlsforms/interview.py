@@ -22,10 +22,10 @@ from datetime import datetime
 from .answers import canonical, in_range
 from .choices import Choice
 from .coercion import moment_text
-from .errors import FormError, Refused
+from .errors import Refused
 from .form import Form
 from .instance import write_instance
-from .program import Asked, Program
+from .program import Asked
 from .run import Run, State
 
 
@@ -68,20 +68,8 @@ def begin(form: Form, *, now: datetime, language: str | None = None, instance_id
     a conversation, KeyError for a language it does not have.
     """
     program = form.program
-    state: State = {
-        "form": form.form_id,
-        "version": form.version,
-        "id": instance_id,
-        "language": form.language(language) if language else form.default_language,
-        "at": None,
-        "jumped": False,
-        "values": dict(program.defaults),
-        "kept": {},
-        "off": {},
-        "seen": {},
-        "draws": 0,
-        "now": moment_text(now),
-    }
+    spoken = form.language(language) if language else form.default_language
+    state = _state(form, spoken, instance_id, moment_text(now))
     run = Run.writing(program, state, now)
     _preload(run, "start", instance_id)
     for path, expression in program.first_values:  # before any rule, as JavaRosa: they see no calculation
@@ -89,6 +77,24 @@ def begin(form: Form, *, now: datetime, language: str | None = None, instance_id
     run.wake(range(len(program.rules)))
     run.settle()
     return run.state(state, _next(run, None))
+
+
+def _state(form: Form, language: str | None, instance_id: str, now: str) -> State:
+    """An interview before its first rule has run."""
+    return {
+        "form": form.form_id,
+        "version": form.version,
+        "id": instance_id,
+        "language": language,
+        "at": None,
+        "jumped": False,
+        "values": dict(form.program.defaults),
+        "kept": {},
+        "off": {},
+        "seen": {},
+        "draws": 0,
+        "now": now,
+    }
 
 
 def _preload(run: Run, event: str, instance_id: str) -> None:
@@ -116,6 +122,18 @@ def prompt(form: Form, state: State, path: str) -> Prompt:
     """Any relevant question as it is asked now; KeyError for one that does not apply or does not exist."""
     run = Run(form.program, state)
     return _prompt(run, _relevant_question(run, path))
+
+
+def every_choice(form: Form, path: str, language: str | None = None) -> tuple[Choice, ...]:
+    """All choices of a question, whatever filter stands before them; () for a question without choices.
+
+    Needs no interview: values shown inside labels are blank. KeyError for a path or language the form lacks.
+    """
+    choices = form.program.by_path[path].choices
+    if choices is None:
+        return ()
+    spoken = form.language(language) if language else form.default_language
+    return choices.everything(Run(form.program, _state(form, spoken, "", "")), spoken)
 
 
 def _prompt(run: Run, asked: Asked) -> Prompt:
@@ -358,13 +376,3 @@ def _check_again(run: Run, asked: Asked) -> None:
         _constrain(run, asked, text)
     else:
         _require(run, asked)
-
-
-def require_same_form(program: Program, state: State) -> None:
-    """FormError when a state belongs to another form or version."""
-    model = program.model
-    if (state["form"], state["version"]) != (model.form_id, model.version):
-        raise FormError(
-            f"{program.where}: this interview was begun with {state['form']} version {state['version']};"
-            " it cannot go on with another."
-        )
