@@ -6,13 +6,13 @@ without its number. Sentences carry no exact score, no count of survivors and no
 
 from __future__ import annotations
 
-from scoring.records import Rating, Recommendation
+from scoring.records import Rating, Rule
 from scoring.settings import Settings
 
 __all__ = [
     "HELD",
-    "NO_COMPARISON",
     "ONE_COLLECTOR",
+    "TOO_MANY_MISTAKES",
     "UNRELIABLE",
     "chance",
     "leans_on_one",
@@ -32,13 +32,13 @@ PHRASES = (
 LIKELY = 0.6
 """From here on it is worth saying that a unit is among the best."""
 
-NO_COMPARISON = "there is no comparison with peers yet"
 HELD = "a red flag was raised and a person reviews it first"
 UNRELIABLE = "the answers differ too much among themselves for so few of them"
+ONE_COLLECTOR = "nearly all answers were taken by one collector"
+TOO_MANY_MISTAKES = "with it the list would be expected to hold too many mistakes"
 MODES_NOT_COMPARABLE = (
     "answers to an enumerator and in the chat cannot be compared yet; they count as they are"
 )
-ONE_COLLECTOR = "nearly all answers were taken by one collector"
 
 
 def chance(p: float) -> str:
@@ -61,20 +61,33 @@ def leans_on_one(p: float) -> str:
     )
 
 
-def reasons(
-    rating: Rating, recommendation: Recommendation, failed: tuple[str, ...], settings: Settings
-) -> tuple[str, ...]:
+def _rule(rule: Rule, rating: Rating, settings: Settings) -> str:
+    """What a rule of recognition that is not met says."""
+    return {
+        "comparison": "there is no comparison with peers yet",
+        "hold": HELD,
+        "too_few": too_few(settings.k_outward),
+        "not_sure_enough": not_sure_enough(settings.required_p(rating.peers)),
+        "leans_on_one": leans_on_one(settings.without_one),
+        "unreliable": UNRELIABLE,
+        "one_collector": ONE_COLLECTOR,
+        "mistakes": TOO_MANY_MISTAKES,
+    }[rule]
+
+
+def reasons(rating: Rating, settings: Settings) -> tuple[str, ...]:
     """Why this rating is what it is and, where recognition is near, what stands in the way."""
     sentences = _standing(rating, settings)
     if rating.score is not None and not rating.modes_comparable:
         sentences += (f"{_capital(MODES_NOT_COMPARABLE)}.",)
     if rating.hold == "review":
         sentences += (f"{_capital(HELD)}.",)
-    if recommendation == "recognise":
-        sentences += (_without_one(rating),)
-    if recommendation == "encourage":
-        sentences += tuple(f"Not recognised yet: {rule}." for rule in failed)
-    if recommendation == "support":
+    if rating.recommendation == "recognise":
+        # No number here: with and without one survivor, two numbers would tell her answer.
+        sentences += ("This holds without any one survivor, collector or day.",)
+    if rating.recommendation == "encourage":
+        sentences += tuple(f"Not recognised yet: {_rule(rule, rating, settings)}." for rule in rating.missing)
+    if rating.recommendation == "support":
         sentences += ("Offer support in private; this is part of no outward list.",)
     return sentences
 
@@ -92,11 +105,6 @@ def _standing(rating: Rating, settings: Settings) -> tuple[str, ...]:
     top = f"{_capital(chance(rating.p_top))} among the best {_share(settings.top_share)} of its peers."
     above = f"{_capital(chance(rating.p_above))} better than the middle of its peers."
     return (top if rating.p_top >= LIKELY else above, place)
-
-
-def _without_one(rating: Rating) -> str:
-    at_least = _in_100(rating.p_top_without_one or 0.0)
-    return f"This holds without any one survivor, collector or day (at least {at_least} in 100)."
 
 
 def _share(top: float) -> str:

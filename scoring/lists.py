@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from scoring import explain
-from scoring.records import Group, Rating, Recommendation
+from scoring.records import Group, Rating, Recommendation, Rule
 from scoring.settings import Settings
 
 __all__ = ["compared", "decide", "failed_rules"]
@@ -36,26 +36,23 @@ def compared(rating: Rating, settings: Settings) -> Group:
     return "clearly below" if rating.p_above <= tail else "not clearly different"
 
 
-def failed_rules(rating: Rating, settings: Settings) -> tuple[str, ...]:
-    """What stands between this unit and recognition, apart from the length of the list; empty if nothing."""
+def failed_rules(rating: Rating, settings: Settings) -> tuple[Rule, ...]:
+    """The rules that stand between this unit and recognition, apart from the length of the list; empty if none."""
     if rating.p_top is None or rating.reliability is None:
-        return (explain.NO_COMPARISON,)
-    required = settings.required_p(rating.peers)
-    rules = (
-        (rating.hold == "none", explain.HELD),
-        (rating.n >= settings.k_outward, explain.too_few(settings.k_outward)),
-        (rating.p_top >= required, explain.not_sure_enough(required)),
-        (
-            (rating.p_top_without_one or 0.0) >= settings.without_one,
-            explain.leans_on_one(settings.without_one),
-        ),
-        (rating.reliability >= settings.min_reliability, explain.UNRELIABLE),
-        (
-            rating.collectors >= settings.min_collectors or rating.chat_share >= settings.min_chat_share,
-            explain.ONE_COLLECTOR,
-        ),
+        return ("comparison",)
+    sure = rating.p_top >= settings.required_p(rating.peers)
+    # "leans on one" is said only of those who are sure enough with everybody: for the others it goes without saying.
+    firm = not sure or (rating.p_top_without_one or 0.0) >= settings.without_one
+    two_ways = rating.collectors >= settings.min_collectors or rating.chat_share >= settings.min_chat_share
+    met: tuple[tuple[Rule, bool], ...] = (
+        ("hold", rating.hold == "none"),
+        ("too_few", rating.n >= settings.k_outward),
+        ("not_sure_enough", sure),
+        ("leans_on_one", firm),
+        ("unreliable", rating.reliability >= settings.min_reliability),
+        ("one_collector", two_ways),
     )
-    return tuple(sentence for holds, sentence in rules if not holds)
+    return tuple(rule for rule, holds in met if not holds)
 
 
 def _kept(ratings: Sequence[Rating], settings: Settings) -> frozenset[str]:
@@ -90,9 +87,10 @@ def _cut(entries: Sequence[tuple[float, str]], mistakes: float) -> list[str]:
 
 def _decided(rating: Rating, recognised: bool, settings: Settings) -> Rating:
     group = compared(rating, settings)
+    missing = () if recognised else failed_rules(rating, settings) or ("mistakes",)
     recommendation = _recommendation(rating, group, recognised)
-    reasons = explain.reasons(rating, recommendation, failed_rules(rating, settings), settings)
-    return replace(rating, group=group, recommendation=recommendation, reasons=reasons)
+    decided = replace(rating, group=group, recommendation=recommendation, missing=missing)
+    return replace(decided, reasons=explain.reasons(decided, settings))
 
 
 def _recommendation(rating: Rating, group: Group, recognised: bool) -> Recommendation:

@@ -12,6 +12,16 @@ Kind = Literal["person", "office", "role_place"]
 Group = Literal["clearly above", "not clearly different", "clearly below", "no result yet"]
 Recommendation = Literal["recognise", "encourage", "support", "review", ""]
 Hold = Literal["none", "review"]
+Rule = Literal[
+    "comparison",
+    "hold",
+    "too_few",
+    "not_sure_enough",
+    "leans_on_one",
+    "unreliable",
+    "one_collector",
+    "mistakes",
+]
 
 
 @dataclass(frozen=True)
@@ -84,6 +94,7 @@ class Rating:
 
     group: Group = "no result yet"
     recommendation: Recommendation = ""
+    missing: tuple[Rule, ...] = ()  # the rules of recognition it does not meet; empty only for "recognise"
     hold: Hold = "none"
     grade: str = ""
     trend: str = ""
