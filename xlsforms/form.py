@@ -10,11 +10,12 @@ from types import MappingProxyType
 
 from .compiler import compile_form
 from .errors import FormError
-from .model import Bind, Control, ListSource, Model, read_model
+from .model import Bind, Control, ListSource, Model
 from .program import Program
 from .secondary import Table
 from .texts import code_of
 from .workbook import MAX_BYTES, read_csv, require_readable, to_xform
+from .xform import read_model
 
 KINDS = frozenset(
     (

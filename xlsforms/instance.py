@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from lxml import etree
 
 from .errors import FormError
-from .model import Element, Model, Node, local, parse_xml
+from .model import Model, Node, local
+from .xform import Element, parse_xml
 
 MAX_BYTES = 1024 * 1024
 """The largest instance that is read. Ours are about 4 kB; attachments are not inside."""

@@ -22,7 +22,7 @@ from datetime import datetime
 from .answers import canonical, in_range
 from .choices import Choice
 from .coercion import moment_text
-from .errors import Refused
+from .errors import FormError, Refused
 from .form import Form
 from .instance import write_instance
 from .program import Asked
@@ -70,7 +70,7 @@ def begin(form: Form, *, now: datetime, language: str | None = None, instance_id
     program = form.program
     spoken = form.language(language) if language else form.default_language
     state = _state(form, spoken, instance_id, moment_text(now))
-    run = Run.writing(program, state, now)
+    run = _writing(form, state, now)
     _preload(run, "start", instance_id)
     for path, expression in program.first_values:  # before any rule, as JavaRosa: they see no calculation
         run.store(path, run.fitted(expression.run(run), path))
@@ -97,6 +97,24 @@ def _state(form: Form, language: str | None, instance_id: str, now: str) -> Stat
     }
 
 
+def _reading(form: Form, state: State) -> Run:
+    _require_same(form, state)
+    return Run(form.program, state)
+
+
+def _writing(form: Form, state: State, now: datetime) -> Run:
+    _require_same(form, state)
+    return Run.writing(form.program, state, now)
+
+
+def _require_same(form: Form, state: State) -> None:
+    if state["version"] != form.version or state["form"] != form.form_id:
+        raise FormError(
+            f"{form.where}: this interview was begun with {state['form']} version {state['version']};"
+            f" it cannot go on with {form.form_id} version {form.version}."
+        )
+
+
 def _preload(run: Run, event: str, instance_id: str) -> None:
     """What the engine itself fills in: at the "start" or at the "end"."""
     for bind in run.program.preloads:
@@ -113,14 +131,14 @@ def _preload(run: Run, event: str, instance_id: str) -> None:
 
 def current(form: Form, state: State) -> Prompt | None:
     """The question to ask now; None when everything was asked (time for the review)."""
-    run = Run(form.program, state)
+    run = _reading(form, state)
     path = _at(run, state)
     return None if path is None else _prompt(run, form.program.by_path[path])
 
 
 def prompt(form: Form, state: State, path: str) -> Prompt:
     """Any relevant question as it is asked now; KeyError for one that does not apply or does not exist."""
-    run = Run(form.program, state)
+    run = _reading(form, state)
     return _prompt(run, _relevant_question(run, path))
 
 
@@ -168,7 +186,7 @@ def _progress(run: Run, asked: Asked) -> tuple[int, int]:
 
 def review(form: Form, state: State) -> tuple[ReviewLine, ...]:
     """The answers given so far, in the form's order; without notes, hidden and calculated values."""
-    run = Run(form.program, state)
+    run = _reading(form, state)
     lines = []
     for asked in form.program.asked:
         text = run.values.get(asked.path, "")
@@ -201,7 +219,7 @@ def answer(form: Form, state: State, value: str, *, now: datetime) -> State:
     `value` as XForms stores it: choice names (several divided by a blank), dates as 2026-11-20. Raises
     Refused; ValueError when nothing is being asked.
     """
-    path = _at(Run(form.program, state), state)
+    path = _at(_reading(form, state), state)
     if path is None:
         raise ValueError("everything was asked already: there is no question to answer")
     return set_answer(form, state, path, value, now=now)
@@ -217,7 +235,7 @@ def set_answer(form: Form, state: State, path: str, value: str, *, now: datetime
 
     The cursor moves on only if this was the current question. Raises Refused; KeyError for an unknown path.
     """
-    run = Run.writing(form.program, state, now)
+    run = _writing(form, state, now)
     at = _at(run, state)
     asked = form.program.by_path.get(path)
     if asked is not None:
@@ -284,7 +302,7 @@ def _constrain(run: Run, asked: Asked, text: str) -> None:
 
 def back(form: Form, state: State) -> State:
     """Reopens the question before the current one, its answer kept; at the first question nothing changes."""
-    run = Run(form.program, state)
+    run = _reading(form, state)
     at = _at(run, state)
     before = None
     for asked in form.program.asked:
@@ -300,19 +318,15 @@ def go_to(form: Form, state: State, path: str) -> State:
 
     KeyError for a question that does not apply or does not exist.
     """
-    _relevant_question(Run(form.program, state), path)
+    _relevant_question(_reading(form, state), path)
     return {**state, "at": path, "jumped": True}
 
 
 def set_language(form: Form, state: State, language: str) -> State:
     """Goes on in another language, given its code or its full name; answers stay. KeyError lists the known."""
-    program = form.program
     state = {**state, "language": form.language(language)}
-    if not program.lingual:
-        return state
-    reading = Run(program, state)
-    run = Run.writing(program, state, reading.now)
-    run.wake(program.lingual)
+    run = _writing(form, state, _reading(form, state).now)
+    run.wake(form.program.lingual)
     run.settle()
     return run.state(state, state["at"])
 
@@ -362,7 +376,7 @@ def _unseen(run: Run) -> str | None:
 def finish(form: Form, state: State, *, now: datetime) -> str:
     """The finished instance as XML. Refused, naming the question, when a required one is empty or a
     constraint fails."""
-    run = Run.writing(form.program, state, now)
+    run = _writing(form, state, now)
     for asked in form.program.asked:
         if not asked.note and run.applies(asked):
             _check_again(run, asked)

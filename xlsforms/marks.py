@@ -129,7 +129,7 @@ def scale(mark: Mark) -> Scale | None:
         best = to_number(mark.best) if mark.best else high
     else:
         return None
-    if best is None or not low <= best <= high or low == high:
+    if best not in (low, high) or low == high:
         return None
     return Scale(low, high, best, values)
 

@@ -1,0 +1,271 @@
+"""The XML of forms and instances, read safely: nothing is fetched, no entity is expanded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from lxml import etree
+
+from .errors import FormError
+from .model import Bind, Control, Itemset, ListSource, Model, Node, Output, SetValue, Words, local
+
+XFORMS = "http://www.w3.org/2002/xforms"
+XHTML = "http://www.w3.org/1999/xhtml"
+JAVAROSA = "http://openrosa.org/javarosa"
+EVALUATION = "urn:shakti:evaluation:1"
+"""The namespace of the attributes that say what a question means to us."""
+
+MAX_DEPTH = 100
+"""Groups within groups. More is an attack on the reader's stack, not a questionnaire."""
+
+Element = Any  # lxml's stubs know too little of what is used here
+
+
+def parse_xml(xml: str | bytes, what: str) -> Element:
+    """The root element of an XML document that can reach nothing outside itself.
+
+    Raises FormError, beginning with `what`, for XML that is broken or has a DOCTYPE.
+    """
+    data = xml.encode() if isinstance(xml, str) else xml
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, remove_comments=True, remove_pis=True)
+    try:
+        root = etree.fromstring(_without_declaration(data) if isinstance(xml, str) else data, parser)
+    except (etree.XMLSyntaxError, ValueError) as err:
+        raise FormError(f"{what} is not XML: {err}.") from err
+    if root.getroottree().docinfo.internalDTD is not None:
+        raise FormError(f"{what} has a DOCTYPE, which no form client writes; it is not read.")
+    return root
+
+
+def _without_declaration(data: bytes) -> bytes:
+    """Text is UTF-8 by now, whatever encoding its declaration names."""
+    data = data.lstrip()
+    return data.partition(b"?>")[2] if data.startswith(b"<?xml") else data
+
+
+def read_model(xml: str, where: str) -> Model:
+    """Reads an XForm; FormError, beginning with `where`, says what is missing or not understood."""
+    html = parse_xml(xml, where)
+    model = html.find(f".//{{{XFORMS}}}model")
+    body = html.find(f"{{{XHTML}}}body")
+    primary = _primary(model)
+    if model is None or body is None or primary is None:
+        raise FormError(f"{where} is not an XForm: it needs a model, a primary instance and a body.")
+    reader = _Reader(where, local(primary.tag))
+    binds = {bind.path: bind for bind in map(reader.bind, model.iterfind(f"{{{XFORMS}}}bind"))}
+    reader.body(body, "", None)
+    reader.model_set_values(model)
+    itext, default = _translations(model)
+    return Model(
+        form_id=primary.get("id") or local(primary.tag),
+        version=primary.get("version") or "",
+        title=html.findtext(f"{{{XHTML}}}head/{{{XHTML}}}title") or "",
+        root_tag=_tag(primary),
+        namespaces=MappingProxyType({p: uri for p, uri in primary.nsmap.items() if p is not None}),
+        nodes=reader.nodes(primary, ""),
+        binds=MappingProxyType(binds),
+        controls=tuple(reader.controls),
+        lists=tuple(_list(item) for item in model.iterfind(f"{{{XFORMS}}}instance") if item.get("id")),
+        set_values=tuple(reader.set_values),
+        repeats=tuple(reader.repeats),
+        itext=MappingProxyType(itext),
+        default_language=default,
+    )
+
+
+def _primary(model: Element) -> Element:
+    """The root of the primary instance: the first instance's only element."""
+    instance = model.find(f"{{{XFORMS}}}instance") if model is not None else None
+    return next(iter(instance), None) if instance is not None else None
+
+
+def _tag(element: Element) -> str:
+    """Elements in XForms' namespace are written without one, as JavaRosa does; others keep theirs."""
+    return str(element.tag).removeprefix(f"{{{XFORMS}}}")
+
+
+class _Reader:
+    """Collects what is spread over the body, and knows the root's name that all paths begin with."""
+
+    def __init__(self, where: str, root: str) -> None:
+        self.where = where
+        self.root = root
+        self.controls: list[Control] = []
+        self.set_values: list[SetValue] = []
+        self.repeats: list[str] = []
+        self._by_id: dict[str, str] = {}
+
+    def path(self, ref: str, parent: str = "") -> str:
+        """A reference such as `/data/core/age` or (below a group) `age`, as a path without the root."""
+        steps = [local(step) for step in ref.strip().split("/")]
+        if ref.strip().startswith("/"):
+            steps = steps[2:] if steps[1:2] == [self.root] else steps[1:]
+            return "/".join(steps)
+        return "/".join([*parent.split("/"), *steps]) if parent else "/".join(steps)
+
+    def nodes(self, parent: Element, path: str, depth: int = 0) -> tuple[Node, ...]:
+        if depth > MAX_DEPTH:
+            raise FormError(f"{self.where}: its groups are nested too deeply.")
+        found: dict[str, Node] = {}
+        for child in parent.iterchildren(tag=etree.Element):
+            below = f"{path}/{local(child.tag)}" if path else local(child.tag)
+            if below not in found:  # a repeat stands twice: as its template and as its first instance
+                text = child.text or "" if len(child) == 0 else ""
+                found[below] = Node(_tag(child), below, text, self.nodes(child, below, depth + 1))
+        return tuple(found.values())
+
+    def bind(self, element: Element) -> Bind:
+        path = self.path(element.get("nodeset") or "")
+        if element.get("id"):
+            self._by_id[element.get("id")] = path
+        marks = {local(k): v for k, v in element.attrib.items() if k.startswith(f"{{{EVALUATION}}}")}
+        return Bind(
+            path=path,
+            type=local(element.get("type") or "string"),
+            **{name: element.get(name) or "" for name in ("relevant", "required", "constraint", "calculate")},
+            readonly=element.get("readonly") or "",
+            preload=element.get(f"{{{JAVAROSA}}}preload") or "",
+            preload_params=element.get(f"{{{JAVAROSA}}}preloadParams") or "",
+            constraint_message=_message(element.get(f"{{{JAVAROSA}}}constraintMsg")),
+            required_message=_message(element.get(f"{{{JAVAROSA}}}requiredMsg")),
+            eval=MappingProxyType(marks),
+        )
+
+    def body(self, parent: Element, path: str, section: Words | None, depth: int = 0) -> None:
+        if depth > MAX_DEPTH:
+            raise FormError(f"{self.where}: its groups are nested too deeply.")
+        for element in parent.iterchildren(tag=etree.Element):
+            name = local(element.tag)
+            if name == "group":
+                self.body(element, self._ref(element, path), _words(element, "label") or section, depth + 1)
+            elif name == "repeat":
+                self.repeats.append(self._ref(element, path))
+                self._set_values(element, None)
+                self.body(element, self._ref(element, path), section, depth + 1)
+            elif name not in ("label", "hint", "setvalue"):
+                self._control(element, self._ref(element, path), section)
+
+    def _ref(self, element: Element, parent: str) -> str:
+        if element.get("bind"):
+            return self._by_id.get(element.get("bind"), "")
+        ref = element.get("ref") or element.get("nodeset")
+        return self.path(ref, parent) if ref else parent
+
+    def _control(self, element: Element, path: str, section: Words | None) -> None:
+        self._set_values(element, path)
+        fixed = ("ref", "bind", "appearance", "mediatype", "class")
+        self.controls.append(
+            Control(
+                path=path,
+                tag=local(element.tag),
+                appearance=element.get("appearance"),
+                label=_words(element, "label"),
+                hint=_words(element, "hint"),
+                section=section,
+                itemset=_itemset(element),
+                items=tuple(_items(element)),
+                parameters=MappingProxyType({k: v for k, v in element.attrib.items() if k not in fixed}),
+                media=element.get("mediatype") or "",
+            )
+        )
+
+    def model_set_values(self, model: Element) -> None:
+        """Dynamic defaults: values given when the form is opened for the first time."""
+        self._set_values(model, None)
+
+    def _set_values(self, parent: Element, on: str | None) -> None:
+        for element in parent.iterfind(f"{{{XFORMS}}}setvalue"):
+            events = (element.get("event") or "").split()
+            value = element.get("value") or _quoted(element.text or "")
+            path = self.path(element.get("ref") or "")
+            if "odk-instance-first-load" in events or "xforms-ready" in events:
+                self.set_values.append(SetValue(path, value, None))
+            if on is not None and "xforms-value-changed" in events:
+                self.set_values.append(SetValue(path, value, on))
+
+
+def _quoted(text: str) -> str:
+    return f'"{text}"' if "'" in text else f"'{text}'"
+
+
+def _itemset(element: Element) -> Itemset | None:
+    found = element.find(f"{{{XFORMS}}}itemset")
+    if found is None:
+        return None
+    value, label = found.find(f"{{{XFORMS}}}value"), found.find(f"{{{XFORMS}}}label")
+    name = value.get("ref") if value is not None else "name"
+    return Itemset(found.get("nodeset") or "", name, label.get("ref") if label is not None else name)
+
+
+def _items(element: Element) -> Iterator[tuple[str, Words]]:
+    for item in element.iterfind(f"{{{XFORMS}}}item"):
+        yield (item.findtext(f"{{{XFORMS}}}value") or "").strip(), _words(item, "label") or Words()
+
+
+def _message(text: str | None) -> Words | None:
+    if not text:
+        return None
+    name = _itext_id(text)
+    return Words(itext=name) if name else Words(parts=(text,))
+
+
+def _words(parent: Element, name: str) -> Words | None:
+    element = parent.find(f"{{{XFORMS}}}{name}")
+    if element is None:
+        return None
+    itext = _itext_id(element.get("ref") or "")
+    return Words(itext=itext) if itext else Words(parts=_parts(element))
+
+
+def _itext_id(ref: str) -> str | None:
+    """The id in `jr:itext('id')`; None for anything else."""
+    inner = ref.strip().removeprefix("jr:itext(").removesuffix(")").strip()
+    if inner == ref.strip() or inner[:1] not in ("'", '"') or inner[-1:] != inner[:1]:
+        return None
+    return inner[1:-1]
+
+
+def _parts(element: Element) -> tuple[str | Output, ...]:
+    """Text and outputs of a label, without the blanks around it."""
+    parts: list[str | Output] = [element.text or ""]
+    for child in element:
+        if local(child.tag) == "output":
+            parts.append(Output(child.get("value") or child.get("ref") or "''"))
+        else:
+            parts.append("".join(child.itertext()))
+        parts.append(child.tail or "")
+    if isinstance(parts[0], str):
+        parts[0] = parts[0].lstrip()
+    if isinstance(parts[-1], str):
+        parts[-1] = parts[-1].rstrip()
+    return tuple(part for part in parts if part)
+
+
+def _translations(model: Element) -> tuple[dict[str, Mapping[str, tuple[str | Output, ...]]], str | None]:
+    """Language to text id to parts; and the default language."""
+    itext: dict[str, Mapping[str, tuple[str | Output, ...]]] = {}
+    default = None
+    for translation in model.iterfind(f"{{{XFORMS}}}itext/{{{XFORMS}}}translation"):
+        language = translation.get("lang") or ""
+        if translation.get("default"):
+            default = language
+        itext[language] = MappingProxyType(dict(_texts(translation)))
+    return itext, default or next(iter(itext), None)
+
+
+def _texts(translation: Element) -> Iterator[tuple[str, tuple[str | Output, ...]]]:
+    """Plain texts only: audio and images have a `form` attribute."""
+    for text in translation.iterfind(f"{{{XFORMS}}}text"):
+        for value in text.iterfind(f"{{{XFORMS}}}value"):
+            if value.get("form") is None:
+                yield text.get("id") or "", _parts(value)
+
+
+def _list(instance: Element) -> ListSource:
+    items = [
+        {local(cell.tag): cell.text or "" for cell in item.iterchildren(tag=etree.Element)}
+        for item in instance.iterfind("./*/*")
+    ]
+    return ListSource(instance.get("id"), instance.get("src"), tuple(items))
