@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from connector_worlds import FORM, KEYS
+from connector_worlds import FORM, KEYS, write_workbook
 
 from connector import FormVersion, Store
 from connector.store.tables import metadata
@@ -23,10 +23,16 @@ BINARIES = ("/usr/lib/postgresql/*/bin", "/usr/local/pgsql/bin", "/opt/homebrew/
 
 
 @pytest.fixture(scope="session")
-def form(tmp_path_factory: pytest.TempPathFactory) -> Form:
-    path = tmp_path_factory.mktemp("form") / "small_evaluation.md"
-    path.write_text(FORM, encoding="utf-8")
-    return load_form(path)
+def workbook(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small form as a workbook, as it is deployed on the platforms."""
+    path = tmp_path_factory.mktemp("form") / "small_evaluation.xlsx"
+    write_workbook(FORM, path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def form(workbook: Path) -> Form:
+    return load_form(workbook)
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,8 @@ from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
 from xml.sax.saxutils import escape, quoteattr
 
+import xlsxwriter
+
 from connector import FormVersion, Keys, Patience, Submission, new_code
 
 NOW = dt.datetime(2026, 11, 23, 6, 0, tzinfo=dt.UTC)
@@ -86,6 +88,19 @@ ANSWERS = {
     "comment": "She came every week.",
     "receipt": "4711815000",
 }
+
+
+def write_workbook(table: str, path: Path) -> None:
+    """Write a form given as a markdown table to an .xlsx file."""
+    with xlsxwriter.Workbook(path) as book:
+        for line in table.strip().splitlines():
+            cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
+            if cells[0]:
+                sheet, row = book.add_worksheet(cells[0]), 0
+                continue
+            for column, cell in enumerate(cells[1:]):
+                sheet.write_string(row, column, cell)
+            row += 1
 
 
 def instance_id(number: int) -> str:

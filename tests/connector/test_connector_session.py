@@ -1,0 +1,199 @@
+"""The one HTTP door: the secret stays with its server, failures are told in words, patience has an end."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+
+import pytest
+from connector_worlds import AT_ONCE, Asked, Reply, Scripted
+
+from connector import GiveUp, Patience, RetryLater
+from connector.session import HttpSession
+
+SECRET = "Token s3cr3t-0123456789"
+WORDS = "does not accept the token in KOBO_TOKEN; make a new one under Account settings → Security and put it there"
+
+
+def session(url: str, patience: Patience = AT_ONCE) -> HttpSession:
+    return HttpSession(
+        url,
+        service="KoboToolbox",
+        authorization=lambda: SECRET,
+        unauthorized=WORDS,
+        patience=patience,
+        timeout=(2.0, 2.0),
+    )
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[Scripted]:
+    """Another server, which must never be asked anything."""
+    with Scripted(lambda _: Reply({})) as server:
+        yield server
+
+
+def answering(*replies: Reply) -> Scripted:
+    """A server that gives these answers one after another, the last one for ever."""
+    rest = list(replies)
+    return Scripted(lambda _: rest.pop(0) if len(rest) > 1 else rest[0])
+
+
+def test_the_credential_travels_in_the_header_alone() -> None:
+    with Scripted(lambda _: Reply({"ok": True})) as server, session(server.url) as http:
+        assert http.get_json("api/", {"format": "json"}) == {"ok": True}
+    (asked,) = server.asked
+    assert asked.headers["Authorization"] == SECRET
+    assert (asked.path, asked.query) == ("/api/", {"format": "json"})
+
+
+def test_an_unreachable_server_is_a_matter_of_time() -> None:
+    with Scripted(lambda _: Reply({})) as server:
+        address = server.url
+    with session(address) as http, pytest.raises(RetryLater, match="could not be reached") as caught:
+        http.get("api/")
+    assert address in str(caught.value)
+
+
+def test_a_wrong_token_is_told_with_the_name_of_its_variable() -> None:
+    with answering(Reply({"detail": "Invalid token."}, 401)) as server, session(server.url) as http:
+        with pytest.raises(GiveUp) as caught:
+            http.get("api/")
+    assert str(caught.value) == f"KoboToolbox at {server.url} {WORDS}."
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "words"),
+    [
+        (403, GiveUp, "right to view"),
+        (404, GiveUp, "shows no such project"),
+        (418, GiveUp, "status 418"),
+        (429, RetryLater, "busy"),
+        (503, RetryLater, "busy"),
+        (522, RetryLater, "out of order"),
+    ],
+)
+def test_each_refusal_says_what_to_do(status: int, kind: type[Exception], words: str) -> None:
+    with answering(Reply({}, status)) as server, session(server.url) as http:
+        with pytest.raises(kind, match=words):
+            http.get("api/", missing="shows no such project")
+
+
+def test_the_secret_is_in_no_error_log_or_repr(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    replies = [Reply({}, 401), Reply({}, 403), Reply({}, 404), Reply("<html>"), Reply({"a": 1}, cut_at=2)]
+    told = []
+    for reply in replies:
+        with answering(reply) as server, session(server.url) as http:
+            told.append(repr(http) + repr(vars(http)))
+            with pytest.raises((GiveUp, RetryLater)) as caught:
+                http.get_json("api/")
+            told += [str(caught.value), repr(caught.value)]
+            cause = caught.value.__cause__
+            told.append(repr(vars(cause)) if cause else "")
+    everything = "\n".join(told) + caplog.text
+    assert "KoboToolbox" in everything
+    assert "s3cr3t" not in everything
+
+
+def test_a_next_link_to_another_host_is_not_followed(elsewhere: Scripted) -> None:
+    with answering(Reply({})) as server, session(server.url) as http:
+        with pytest.raises(GiveUp, match="points to another server"):
+            http.get(f"{elsewhere.url}/api/?start=100")
+    assert elsewhere.asked == []
+
+
+@pytest.mark.parametrize(
+    "link", ["https://kobo.example.org/x", "HTTP://127.0.0.1:1/x", "http://127.0.0.1.evil/"]
+)
+def test_another_scheme_port_or_name_is_another_server(link: str) -> None:
+    with answering(Reply({})) as server, session(server.url) as http:
+        with pytest.raises(GiveUp, match="points to another server"):
+            http.get(link)
+    assert server.asked == []
+
+
+def test_a_redirect_to_another_host_is_not_followed(elsewhere: Scripted) -> None:
+    away = Reply("", 302, {"Location": f"{elsewhere.url}/login"})
+    with answering(away) as server, session(server.url) as http:
+        with pytest.raises(GiveUp, match="points to another server"):
+            http.get("api/")
+    assert elsewhere.asked == []
+
+
+def test_a_redirect_on_the_same_server_is_followed_with_its_query() -> None:
+    def script(asked: Asked) -> Reply:
+        if asked.path == "/api/data":
+            return Reply("", 301, {"Location": "/api/data/?limit=5"})
+        return Reply({"limit": asked.query["limit"]})
+
+    with Scripted(script) as server, session(server.url) as http:
+        assert http.get_json("api/data", {"limit": "5"}) == {"limit": "5"}
+
+
+def test_a_circle_of_redirects_ends() -> None:
+    with answering(Reply("", 302, {"Location": "/api/"})) as server, session(server.url) as http:
+        with pytest.raises(GiveUp, match="circle"):
+            http.get("api/")
+    assert len(server.asked) <= 6
+
+
+def test_a_login_page_with_status_200_is_no_data() -> None:
+    with answering(Reply("<html>Please log in</html>")) as server, session(server.url) as http:
+        with pytest.raises(RetryLater, match="a page instead of data"):
+            http.get_json("api/")
+
+
+def test_a_body_that_breaks_off_is_not_taken() -> None:
+    with answering(Reply({"results": [1, 2, 3]}, cut_at=10)) as server, session(server.url) as http:
+        with pytest.raises(RetryLater, match=r"broke off|could not be reached"):
+            http.get_json("api/")
+
+
+def test_a_busy_server_is_asked_again() -> None:
+    with (
+        answering(Reply({}, 503), Reply({}, 429), Reply({"ok": True})) as server,
+        session(server.url) as http,
+    ):
+        assert http.get_json("api/") == {"ok": True}
+    assert len(server.asked) == 3
+
+
+def test_a_post_is_never_repeated() -> None:
+    with answering(Reply({}, 503), Reply({"ok": True})) as server, session(server.url) as http:
+        with pytest.raises(RetryLater):
+            http.post_json("v1/sessions", {"email": "a"})
+    assert len(server.asked) == 1
+
+
+def test_retry_after_is_respected() -> None:
+    busy = Reply({}, 429, {"Retry-After": "1"})
+    with answering(busy, Reply({"ok": True})) as server, session(server.url) as http:
+        before = time.monotonic()
+        http.get("api/")
+        assert time.monotonic() - before >= 1
+
+
+def test_retry_after_is_not_waited_for_longer_than_allowed() -> None:
+    busy = Reply({}, 429, {"Retry-After": "3600"})
+    with answering(busy, Reply({"ok": True})) as server:
+        with session(server.url, Patience(tries=1, factor=0, jitter=0, longest=1)) as http:
+            before = time.monotonic()
+            http.get("api/")
+            assert time.monotonic() - before < 30
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://kobo.example.org",
+        "https://user:word@kobo.example.org",
+        "kobo.example.org",
+        "ftp://x",
+        "https://h:port",
+    ],
+)
+def test_an_address_that_would_betray_the_secret_is_refused(address: str) -> None:
+    with pytest.raises(GiveUp, match="KoboToolbox"):
+        session(address)
