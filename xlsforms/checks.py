@@ -85,7 +85,11 @@ def check(path: Path, *, media: Path | None = None) -> tuple[Finding, ...]:
     found = [*_translations(book), *_settings(book), *_survey(book), *_conversion(path, media, book)]
     if not book and not found:
         why = f"{path.name} is not an .xlsx workbook, so its rows were not looked at one by one."
-        found.append(Finding("note", "workbook", None, why, "Save it as .xlsx and check that."))
+        found.append(
+            Finding(
+                "note", "workbook", None, why, "Check the .xlsx workbook it comes from, or save it as one."
+            )
+        )
     return tuple(sorted(found, key=lambda finding: LEVELS.index(finding.level)))
 
 
