@@ -38,21 +38,26 @@ def write_all(
 
 def put(folder: Path, contents: Mapping[str, bytes], *, modes: Mapping[str, int]) -> tuple[Path, ...]:
     """Write these files (name to bytes): each is complete beside its old version before the first old one is replaced."""
-    parts = {name: folder / f".{name}.{os.getpid()}.part" for name in contents}
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name, content in contents.items():
-            _write(parts[name], content, modes.get(name, OUTWARD))
-        for name, part in parts.items():
-            part.replace(folder / name)
+        _replace_together(folder, contents, modes)
     except OSError as error:
         raise WriteError(
             f"{error.filename or folder}: the reports could not be written ({error.strerror}); free the place or name another folder"
         ) from error
+    return tuple(folder / name for name in contents)
+
+
+def _replace_together(folder: Path, contents: Mapping[str, bytes], modes: Mapping[str, int]) -> None:
+    parts = {name: folder / f".{name}.{os.getpid()}.part" for name in contents}
+    try:
+        for name, content in contents.items():
+            _write(parts[name], content, modes.get(name, OUTWARD))
+        for name, part in parts.items():
+            part.replace(folder / name)
     finally:
         for part in parts.values():
             part.unlink(missing_ok=True)
-    return tuple(folder / name for name in contents)
 
 
 def _write(path: Path, content: bytes, mode: int) -> None:
