@@ -1,0 +1,157 @@
+"""How a question, a menu or a list looks as a message: texts from phrases.csv, numbers in the language's digits."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from bot.phrases import Helpline, Words
+from bot.turns import Button, Reply
+from bot.understand import Suggestion, in_digits_of, signs
+from xlsforms import Prompt, ReviewLine
+
+__all__ = ["Wording"]
+
+MOST_BUTTONS = 12  # more do not fit a small screen: then the list is written out
+LONGEST_LIST = 40
+PROGRESS_UP_TO = 12  # a count of forty questions discourages; a short one helps (ux: progress bars)
+OPENING = ("practice", "adult", "consent")  # until these are answered nobody knows how many questions follow
+EXAMPLE_DATE = dt.date(2026, 11, 20)
+
+
+@dataclass(frozen=True)
+class Wording:
+    """The bot's words in one language ("en", "bn", "hi")."""
+
+    words: Words
+    language: str
+
+    def say(self, key: str, **values: object) -> str:
+        """One sentence; numbers among the values in the language's digits."""
+        shown = {
+            name: self.digits(value) if isinstance(value, int) else value for name, value in values.items()
+        }
+        return self.words.phrases.say(key, self.language, **shown)
+
+    def digits(self, value: object) -> str:
+        """A number as it is written in this language."""
+        return in_digits_of(self.language, value)
+
+    def button(self, key: str, payload: str) -> Button:
+        """A button named by a phrase."""
+        return Button(self.say(f"button_{key}"), payload)
+
+    def question(
+        self,
+        prompt: Prompt,
+        *,
+        before: Iterable[str] = (),
+        new_section: bool = False,
+    ) -> Reply:
+        """The open question: what comes before it, section, progress, label, choices; buttons bound to its path."""
+        lines = [*before]
+        if new_section and prompt.section:
+            lines.append(self.say("section", section=prompt.section))
+        if prompt.total <= PROGRESS_UP_TO and prompt.eval.get("is") not in OPENING:
+            lines.append(self.say("progress", n=prompt.position, total=prompt.total))
+        lines.append(prompt.label)
+        lines.extend(self._listed_choices(prompt))
+        return Reply("\n".join(lines), (*self._choice_buttons(prompt), *self.steering(prompt)))
+
+    def steering(self, prompt: Prompt) -> tuple[Button, ...]:
+        """What works at every question: skip where allowed, explain where there is a hint, back, help, stop."""
+        skip = () if prompt.required else (self.button("skip", f"skip:{prompt.path}"),)
+        hint = (Button("?", "hint:"),) if prompt.hint else ()
+        back = (self.button("back", f"back:{prompt.path}"),)
+        return (*skip, *hint, *back, self.button("help", "help:"), self.button("stop", "stop:"))
+
+    def unclear(self, prompt: Prompt, reason: str) -> str:
+        """Why an answer could not be taken, with an example of one that can."""
+        if reason == "not_a_choice":
+            shown = "choose_one" if _has_buttons(prompt) else "choose_from_list"
+            return f"{self.say(reason)} {self.say(shown)}"
+        return self.say(reason, example=self._example(reason)) if reason in _EXAMPLES else self.say(reason)
+
+    def did_you_mean(self, prompt: Prompt, suggestions: Sequence[Suggestion]) -> Reply:
+        """A guess, offered."""
+        no = self.button("no", "repeat:")
+        if len(suggestions) == 1:
+            (only,) = suggestions
+            yes = self.button("yes", f"answer:{prompt.path}={only.value}")
+            return Reply(self.say("did_you_mean", answer=self.digits(only.label)), (yes, no))
+        named = (Button(each.label, f"answer:{prompt.path}={each.value}") for each in suggestions)
+        return Reply(self.say("did_you_mean_one"), (*named, no))
+
+    def noted(self, prompt: Prompt, value: str) -> str:
+        """What was understood of an answer that can be written in many ways."""
+        return self.say("noted", answer=self.digits(self._shown(prompt, value)))
+
+    def review(self, lines: Sequence[ReviewLine], before: Iterable[str] = ()) -> Reply:
+        """All answers, numbered, with the ways to go on."""
+        numbered = (
+            self.say("review_line", n=n, label=_first_line(line.label), answer=line.answer)
+            for n, line in enumerate(lines, start=1)
+        )
+        text = "\n".join((*before, self.say("review"), *numbered, self.say("review_ask")))
+        buttons = (
+            self.button("send", "send:"),
+            self.button("change", "change:"),
+            self.button("stop", "stop:"),
+        )
+        return Reply(text, buttons)
+
+    def helplines(self, opening: str, lines: Sequence[Helpline]) -> Reply:
+        """Numbers with what they are for, the warning about the call list, and the two ways on."""
+        shown = (self.say("helpline", number=line.number, label=line.labels[self.language]) for line in lines)
+        text = "\n".join((self.say(opening), *shown, self.say("call_log"), self.say("go_on_or_stop")))
+        return Reply(text, (self.button("continue", "continue:"), self.button("stop_delete", "stop:")))
+
+    def _example(self, reason: str) -> str:
+        return self.digits(_EXAMPLES[reason])
+
+    def _shown(self, prompt: Prompt, value: str) -> str:
+        if prompt.kind == "date":
+            return dt.date.fromisoformat(value).strftime("%d/%m/%Y")
+        labels = {choice.name: choice.label for choice in prompt.choices}
+        return ", ".join(labels.get(part, part) for part in value.split())
+
+    def _choice_buttons(self, prompt: Prompt) -> tuple[Button, ...]:
+        if not _has_buttons(prompt):
+            return ()
+        if prompt.kind == "acknowledge":
+            return (self.button("yes", f"answer:{prompt.path}=OK"),)
+        signed = zip(signs(prompt.choices), prompt.choices, strict=True)
+        return tuple(
+            Button(f"{self.digits(sign)}. {choice.label}", f"answer:{prompt.path}={choice.name}")
+            for sign, choice in signed
+        )
+
+    def _listed_choices(self, prompt: Prompt) -> list[str]:
+        if _has_buttons(prompt) or not prompt.choices:
+            return []
+        signed = list(zip(signs(prompt.choices), prompt.choices, strict=True))
+        lines = [f"{self.digits(sign)}. {choice.label}" for sign, choice in signed[:LONGEST_LIST]]
+        if len(signed) > LONGEST_LIST:
+            lines.append(self.say("many_choices", n=len(signed) - LONGEST_LIST))
+        how = "choose_many" if prompt.kind == "select_multiple" else "choose_from_list"
+        return [*lines, self.say(how, example=self._example(how)) if how in _EXAMPLES else self.say(how)]
+
+
+_EXAMPLES = {
+    "choose_many": "1 3",
+    "not_a_number": "3",
+    "not_a_date": EXAMPLE_DATE.strftime("%d/%m/%Y"),
+    "not_a_time": "14:30",
+}
+
+
+def _has_buttons(prompt: Prompt) -> bool:
+    if prompt.kind == "acknowledge":
+        return True
+    return prompt.kind == "select_one" and len(prompt.choices) <= MOST_BUTTONS
+
+
+def _first_line(label: str) -> str:
+    """A long consent text would bury the list: its first line says which question it was."""
+    return label.strip().split("\n", maxsplit=1)[0]
