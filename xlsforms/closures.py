@@ -142,11 +142,29 @@ def truth_of(code: Code) -> Callable[[Any], bool]:
     return read if code.kind == "boolean" else lambda run: to_truth(read(run))
 
 
-def junction(symbol: str, left: Code, right: Code) -> Code:
-    first, second = truth_of(left), truth_of(right)
-    if symbol == "and":
-        return folded(Code(lambda run: first(run) and second(run), "boolean"), left, right)
-    return folded(Code(lambda run: first(run) or second(run), "boolean"), left, right)
+def junction(symbol: str, operands: list[Code]) -> Code:
+    """`a and b and …` or `a or b or …`; what decides early is not evaluated further."""
+    truths = tuple(map(truth_of, operands))
+    if len(truths) == 2:
+        first, second = truths
+        if symbol == "and":
+            return folded(Code(lambda run: first(run) and second(run), "boolean"), *operands)
+        return folded(Code(lambda run: first(run) or second(run), "boolean"), *operands)
+    decide = all if symbol == "and" else any
+    return folded(Code(lambda run: decide(truth(run) for truth in truths), "boolean"), *operands)
+
+
+def addition(operands: list[Code]) -> Code:
+    """`a + b + …`, added from the left."""
+    numbers = tuple(map(number_of, operands))
+
+    def add(run: Any) -> float:
+        total = numbers[0](run)
+        for number in numbers[1:]:
+            total += number(run)
+        return total
+
+    return folded(Code(add, "number"), *operands)
 
 
 def equality(wanted: bool, left: Code, right: Code) -> Code:
@@ -186,7 +204,6 @@ COMPARISONS: dict[str, Callable[[float, float], bool]] = {
     ">=": operator.ge,
 }
 ARITHMETIC: dict[str, Callable[[float, float], float]] = {
-    "+": operator.add,
     "-": operator.sub,
     "*": operator.mul,
     "div": _divide,

@@ -8,12 +8,13 @@ from types import MappingProxyType
 
 from .choices import Choices
 from .errors import FormError
+from .expression import Expression
 from .grammar import ExpressionError, call_arguments, call_name, is_call, parse
 from .model import Bind, Control, Model, Words, walk
 from .program import Asked, Program, Rule
 from .secondary import Query, Table
 from .texts import Text, label_text, message_text
-from .xpath import Expression, compile_expression, compile_query
+from .xpath import compile_expression, compile_query
 
 _VALUE_KINDS = {"int": "number", "integer": "number", "decimal": "number", "date": "date", "dateTime": "date"}
 _NO_BIND = Bind("")

@@ -26,6 +26,10 @@ MAX_EXPRESSION = 20_000
 JAVAROSA = "http://openrosa.org/javarosa"
 
 
+MAX_NESTING = 150
+"""Calls and brackets inside one another; chains such as `a or b or c` count as one."""
+
+
 class ExpressionError(ValueError):
     """An expression cannot be understood; the message is the reason alone, without the place."""
 
@@ -138,9 +142,16 @@ def call_arguments(token: Token) -> list[Token]:
 
 
 def terms(token: Token, symbol: str) -> list[Token]:
-    """The operands of a chain such as `a or b or c`, without the brackets around them."""
+    """The operands of a chain such as `a or b or c`, in order. Chains may be long: no recursion along them."""
+    found: list[Token] = []
+    while token.symbol == symbol and len(token) == 2:
+        found.append(token[1])
+        token = token[0]
+    return [token, *reversed(found)]
+
+
+def without_brackets(token: Token) -> Token:
+    """What stands inside the brackets around a whole expression."""
     while token.symbol == "(" and len(token) == 1:
         token = token[0]
-    if token.symbol != symbol or len(token) != 2:
-        return [token]
-    return [*terms(token[0], symbol), *terms(token[1], symbol)]
+    return token

@@ -10,10 +10,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from .choices import Choices
+from .expression import Expression
 from .model import Bind, Model
 from .secondary import Table
 from .texts import Text
-from .xpath import Expression
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from .expression import Expression
 from .model import Model, Output, Words
-from .xpath import Expression
 
 MISSING = "-"
 """What pyxform writes, without a warning, where a translation is missing."""

@@ -5,14 +5,16 @@ Parsed by `xlsforms.grammar`; what an expression reads is collected on the way, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from . import closures, functions
 from .closures import Code, Runner
-from .coercion import to_text, to_truth
+from .coercion import to_text
+from .expression import Expression, Facts, Names
 from .grammar import (
+    MAX_NESTING,
     ExpressionError,
     Step,
     Token,
@@ -23,59 +25,9 @@ from .grammar import (
     parse,
     shown,
     terms,
+    without_brackets,
 )
 from .secondary import Branch, Query, Table
-
-
-class Names(Protocol):
-    """What an expression may name: the form as the compiler sees it."""
-
-    @property
-    def root(self) -> str: ...
-    @property
-    def version(self) -> str: ...
-    @property
-    def tables(self) -> Mapping[str, Table]: ...
-    @property
-    def groups(self) -> Mapping[str, tuple[str, ...]]:
-        """Group path to the paths of all questions inside."""
-
-    def kind(self, path: str) -> str | None:
-        """What a question holds: string, number, date or any; None when there is no such question."""
-
-
-@dataclass(frozen=True, slots=True)
-class Expression:
-    """An expression ready to be evaluated.
-
-    `reads` are the paths of the questions (and groups) it depends on; `volatile`: two evaluations on the
-    same answers may differ (today, random, once); `lingual`: it shows a label in the interview's language.
-    """
-
-    text: str
-    run: Runner
-    kind: str
-    reads: frozenset[str]
-    volatile: bool
-    lingual: bool
-
-    def truth(self, run: Any) -> bool:
-        """The value as a truth."""
-        value = self.run(run)
-        return value if value.__class__ is bool else to_truth(value)
-
-    def text_of(self, run: Any) -> str:
-        """The value as text."""
-        return to_text(self.run(run))
-
-
-@dataclass(slots=True)
-class Facts:
-    """What a compiler learns about an expression besides its code."""
-
-    reads: set[str] = field(default_factory=set)
-    volatile: bool = False
-    lingual: bool = False
 
 
 def compile_expression(text: str, names: Names, here: str) -> Expression:
@@ -107,25 +59,37 @@ class Compiler:
     row: Table | None = None
     facts: Facts = field(default_factory=Facts)
     uses_row: bool = False
+    depth: int = 0
 
     def code(self, token: Token) -> Code:
         """The code of any expression."""
+        token = without_brackets(token)
         symbol = token.symbol
         if symbol in _LITERALS:
             return closures.constant(token.value if symbol == "(string)" else float(token.value))
+        if symbol in _CHAINS and len(token) == 2:
+            return self._chain(symbol, [self._deeper(part) for part in terms(token, symbol)])
         if symbol in _OPERATORS and len(token) == 2:
-            return self._operation(symbol, self.code(token[0]), self.code(token[1]))
+            return self._operation(symbol, self._deeper(token[0]), self._deeper(token[1]))
         if symbol in ("+", "-"):
-            return closures.signed(symbol, self.code(token[0]))
-        if symbol == "(":
-            return self.code(token[0])
+            return closures.signed(symbol, self._deeper(token[0]))
         if is_call(token):
             return self._call(call_name(token), call_arguments(token))
         return self._path(token)
 
+    def _deeper(self, token: Token) -> Code:
+        """The code of a part; closures nest as their expression does, and the stack has an end."""
+        self.depth += 1
+        if self.depth > MAX_NESTING:
+            raise ExpressionError("it is nested too deeply")
+        code = self.code(token)
+        self.depth -= 1
+        return code
+
+    def _chain(self, symbol: str, operands: list[Code]) -> Code:
+        return closures.addition(operands) if symbol == "+" else closures.junction(symbol, operands)
+
     def _operation(self, symbol: str, left: Code, right: Code) -> Code:
-        if symbol in ("and", "or"):
-            return closures.junction(symbol, left, right)
         if symbol in ("=", "!="):
             return closures.equality(symbol == "=", left, right)
         return closures.calculation(symbol, left, right)
@@ -205,13 +169,13 @@ class Compiler:
 
     def _inside(self, table: Table) -> Compiler:
         """A compiler for the same question, inside the brackets behind a list."""
-        return Compiler(self.names, self.here, table, self.facts)
+        return Compiler(self.names, self.here, table, self.facts, depth=self.depth)
 
     def _branches(self, table: Table, token: Token) -> tuple[Branch, ...]:
         """A filter as alternatives that an index answers; () when one of them has no equality."""
         branches: list[Branch] = []
-        for alternative in terms(token, "or"):
-            branch = self._branch(table, terms(alternative, "and"))
+        for alternative in terms(without_brackets(token), "or"):
+            branch = self._branch(table, terms(without_brackets(alternative), "and"))
             if branch is None:
                 return ()
             branches.append(branch)
@@ -248,7 +212,7 @@ class Compiler:
             raise ExpressionError(f"{name}() takes {_how_many(low, high)}, not {len(arguments)}")
         if name in functions.SPECIAL:
             return _SPECIAL[name](self, arguments)
-        codes = [self.code(token) for token in arguments]
+        codes = [self._deeper(token) for token in arguments]
         if name in functions.PLAIN:
             _check_pattern(name, arguments)
             return closures.plain_call(functions.PLAIN[name], codes)
@@ -258,13 +222,13 @@ class Compiler:
         return closures.timely_call(functions.TIMELY[name], codes)
 
     def _if(self, arguments: list[Token]) -> Code:
-        condition, yes, no = (self.code(token) for token in arguments)
+        condition, yes, no = (self._deeper(token) for token in arguments)
         decide, first, second = closures.truth_of(condition), yes.run, no.run
         code = Code(lambda run: first(run) if decide(run) else second(run), closures.common_kind(yes, no))
         return closures.folded(code, condition, yes, no)
 
     def _coalesce(self, arguments: list[Token]) -> Code:
-        one, other = (self.code(token) for token in arguments)
+        one, other = (self._deeper(token) for token in arguments)
         first, second = one.run, other.run
 
         def coalesce(run: Any) -> Any:
@@ -276,7 +240,7 @@ class Compiler:
     def _once(self, arguments: list[Token]) -> Code:
         """The question's own value if it has one; only else is the argument evaluated."""
         self.facts.volatile = True
-        fresh, here = self.code(arguments[0]), self.here
+        fresh, here = self._deeper(arguments[0]), self.here
         return Code(lambda run: run.own(here) or fresh.run(run), fresh.kind)
 
     def _position(self, arguments: list[Token]) -> Code:
@@ -297,7 +261,7 @@ class Compiler:
         table = self._table(arguments[:1])
         wanted, key = (_literal(token, "pulldata") for token in arguments[1:3])
         place, _ = _column_place(table, wanted), _column_place(table, key)
-        value = self.code(arguments[3]).run
+        value = self._deeper(arguments[3]).run
 
         def pulldata(run: Any) -> str:
             found = table.index((key,)).get((to_text(value(run)),))
@@ -310,7 +274,7 @@ class Compiler:
 
     def _choice_name(self, arguments: list[Token]) -> Code:
         self.facts.lingual = True
-        value = self.code(arguments[0]).run
+        value = self._deeper(arguments[0]).run
         path = self._named_question(_literal(arguments[1], "jr:choice-name"))
         return Code(lambda run: run.choice_label(path, to_text(value(run))), "string")
 
@@ -323,12 +287,13 @@ class Compiler:
 
     def _itext(self, arguments: list[Token]) -> Code:
         self.facts.lingual = True
-        name = self.code(arguments[0]).run
+        name = self._deeper(arguments[0]).run
         return Code(lambda run: run.itext(to_text(name(run))), "string")
 
 
 _LITERALS = frozenset(("(string)", "(integer)", "(decimal)", "(float)"))
-_OPERATORS = frozenset(("and", "or", "=", "!=", *closures.COMPARISONS, *closures.ARITHMETIC))
+_CHAINS = frozenset(("and", "or", "+"))
+_OPERATORS = frozenset(("=", "!=", *closures.COMPARISONS, *closures.ARITHMETIC))
 
 
 _SPECIAL: dict[str, Callable[[Compiler, list[Token]], Code]] = {
