@@ -5,24 +5,25 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from connector_worlds import AT_ONCE, Asked, Reply, Scripted
 
-from connector import GiveUp, Patience, RetryLater
+from connector import GiveUp, RetryLater
 from connector.session import HttpSession
 
 SECRET = "Token s3cr3t-0123456789"
 WORDS = "does not accept the token in KOBO_TOKEN; make a new one under Account settings → Security and put it there"
 
 
-def session(url: str, patience: Patience = AT_ONCE) -> HttpSession:
+def session(url: str) -> HttpSession:
     return HttpSession(
         url,
         service="KoboToolbox",
         authorization=lambda: SECRET,
         unauthorized=WORDS,
-        patience=patience,
+        patience=AT_ONCE,
         timeout=(2.0, 2.0),
     )
 
@@ -38,6 +39,13 @@ def answering(*replies: Reply) -> Scripted:
     """A server that gives these answers one after another, the last one for ever."""
     rest = list(replies)
     return Scripted(lambda _: rest.pop(0) if len(rest) > 1 else rest[0])
+
+
+@contextmanager
+def talking(*replies: Reply) -> Iterator[tuple[Scripted, HttpSession]]:
+    """Such a server and a session with it."""
+    with answering(*replies) as server, session(server.url) as http:
+        yield server, http
 
 
 def test_the_credential_travels_in_the_header_alone() -> None:
@@ -57,9 +65,8 @@ def test_an_unreachable_server_is_a_matter_of_time() -> None:
 
 
 def test_a_wrong_token_is_told_with_the_name_of_its_variable() -> None:
-    with answering(Reply({"detail": "Invalid token."}, 401)) as server, session(server.url) as http:
-        with pytest.raises(GiveUp) as caught:
-            http.get("api/")
+    with talking(Reply({"detail": "Invalid token."}, 401)) as (server, http), pytest.raises(GiveUp) as caught:
+        http.get("api/")
     assert str(caught.value) == f"KoboToolbox at {server.url} {WORDS}."
 
 
@@ -75,9 +82,8 @@ def test_a_wrong_token_is_told_with_the_name_of_its_variable() -> None:
     ],
 )
 def test_each_refusal_says_what_to_do(status: int, kind: type[Exception], words: str) -> None:
-    with answering(Reply({}, status)) as server, session(server.url) as http:
-        with pytest.raises(kind, match=words):
-            http.get("api/", missing="shows no such project")
+    with talking(Reply({}, status)) as (_server, http), pytest.raises(kind, match=words):
+        http.get("api/", missing="shows no such project")
 
 
 def test_the_secret_is_in_no_error_log_or_repr(caplog: pytest.LogCaptureFixture) -> None:
@@ -98,9 +104,8 @@ def test_the_secret_is_in_no_error_log_or_repr(caplog: pytest.LogCaptureFixture)
 
 
 def test_a_next_link_to_another_host_is_not_followed(elsewhere: Scripted) -> None:
-    with answering(Reply({})) as server, session(server.url) as http:
-        with pytest.raises(GiveUp, match="points to another server"):
-            http.get(f"{elsewhere.url}/api/?start=100")
+    with talking(Reply({})) as (_server, http), pytest.raises(GiveUp, match="points to another server"):
+        http.get(f"{elsewhere.url}/api/?start=100")
     assert elsewhere.asked == []
 
 
@@ -108,17 +113,15 @@ def test_a_next_link_to_another_host_is_not_followed(elsewhere: Scripted) -> Non
     "link", ["https://kobo.example.org/x", "HTTP://127.0.0.1:1/x", "http://127.0.0.1.evil/"]
 )
 def test_another_scheme_port_or_name_is_another_server(link: str) -> None:
-    with answering(Reply({})) as server, session(server.url) as http:
-        with pytest.raises(GiveUp, match="points to another server"):
-            http.get(link)
+    with talking(Reply({})) as (server, http), pytest.raises(GiveUp, match="points to another server"):
+        http.get(link)
     assert server.asked == []
 
 
 def test_a_redirect_to_another_host_is_not_followed(elsewhere: Scripted) -> None:
     away = Reply("", 302, {"Location": f"{elsewhere.url}/login"})
-    with answering(away) as server, session(server.url) as http:
-        with pytest.raises(GiveUp, match="points to another server"):
-            http.get("api/")
+    with talking(away) as (_server, http), pytest.raises(GiveUp, match="points to another server"):
+        http.get("api/")
     assert elsewhere.asked == []
 
 
@@ -133,22 +136,28 @@ def test_a_redirect_on_the_same_server_is_followed_with_its_query() -> None:
 
 
 def test_a_circle_of_redirects_ends() -> None:
-    with answering(Reply("", 302, {"Location": "/api/"})) as server, session(server.url) as http:
-        with pytest.raises(GiveUp, match="circle"):
-            http.get("api/")
+    with (
+        talking(Reply("", 302, {"Location": "/api/"})) as (server, http),
+        pytest.raises(GiveUp, match="circle"),
+    ):
+        http.get("api/")
     assert len(server.asked) <= 6
 
 
 def test_a_login_page_with_status_200_is_no_data() -> None:
-    with answering(Reply("<html>Please log in</html>")) as server, session(server.url) as http:
-        with pytest.raises(RetryLater, match="a page instead of data"):
-            http.get_json("api/")
+    with (
+        talking(Reply("<html>Please log in</html>")) as (_server, http),
+        pytest.raises(RetryLater, match="a page instead of data"),
+    ):
+        http.get_json("api/")
 
 
 def test_a_body_that_breaks_off_is_not_taken() -> None:
-    with answering(Reply({"results": [1, 2, 3]}, cut_at=10)) as server, session(server.url) as http:
-        with pytest.raises(RetryLater, match=r"broke off|could not be reached"):
-            http.get_json("api/")
+    with (
+        talking(Reply({"results": [1, 2, 3]}, cut_at=10)) as (_server, http),
+        pytest.raises(RetryLater, match=r"broke off|could not be reached"),
+    ):
+        http.get_json("api/")
 
 
 def test_a_busy_server_is_asked_again() -> None:
@@ -161,9 +170,8 @@ def test_a_busy_server_is_asked_again() -> None:
 
 
 def test_a_post_is_never_repeated() -> None:
-    with answering(Reply({}, 503), Reply({"ok": True})) as server, session(server.url) as http:
-        with pytest.raises(RetryLater):
-            http.post_json("v1/sessions", {"email": "a"})
+    with talking(Reply({}, 503), Reply({"ok": True})) as (server, http), pytest.raises(RetryLater):
+        http.post_json("v1/sessions", {"email": "a"})
     assert len(server.asked) == 1
 
 
@@ -177,11 +185,10 @@ def test_retry_after_is_respected() -> None:
 
 def test_retry_after_is_not_waited_for_longer_than_allowed() -> None:
     busy = Reply({}, 429, {"Retry-After": "3600"})
-    with answering(busy, Reply({"ok": True})) as server:
-        with session(server.url, Patience(tries=1, factor=0, jitter=0, longest=1)) as http:
-            before = time.monotonic()
-            http.get("api/")
-            assert time.monotonic() - before < 30
+    with talking(busy, Reply({"ok": True})) as (_, http):
+        before = time.monotonic()
+        http.get("api/")
+        assert time.monotonic() - before < 30
 
 
 @pytest.mark.parametrize(
