@@ -261,6 +261,7 @@ def test_what_is_unchanged_is_not_sent_again(replay: Replay) -> None:
         ("__system/reviewState eq 'rejected' or __system/reviewState eq 'approved'", [4, 3]),
         ("__system/reviewState ne 'rejected' and not (__system/updatedAt eq null)", [3, 2]),
         ("__system/submissionDate lt 2026-11-23", []),
+        ("not (__system/updatedAt gt 2027-01-01T00:00:00Z or __id eq 'x')", [4, 3, 2]),
     ],
 )
 def test_a_filter_finds_what_the_server_finds(replayed: Replay, text: str, found: list[int]) -> None:
