@@ -9,7 +9,6 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from email.parser import BytesParser
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -114,7 +113,7 @@ class Route:
         return found
 
 
-class LoopbackServer(AbstractContextManager["LoopbackServer"]):
+class LoopbackServer:
     """Listens on a free port of the loopback address while the `with` block lasts; subclasses say `answer`.
 
     One lock surrounds every answer, so a subclass may keep its data in plain dictionaries. `clock` is aware time.
