@@ -6,7 +6,7 @@ The state is plain JSON and is never changed in place: every step returns a new 
     id               the instance's id, "uuid:…"; also the source of random()
     language         full name, or None when the form has one nameless language
     at               path of the question to ask; None when everything was asked
-    jumped           whether the cursor came from the review and goes back there
+    jumped           whether the end was reached or jumped over: from now on only what is open is asked
     values           answers by path: relevant questions only, without the empty ones
     kept             answers of parts that do not apply at present; they come back with them
     off              paths of the groups and questions whose relevance is false
@@ -245,7 +245,7 @@ def set_answer(form: Form, state: State, path: str, value: str, *, now: datetime
         raise KeyError(f"{form.form_id} has no question '{path}'")
     if asked is None or not asked.note:
         run.answer(path, value)
-    return run.state(state, at if path != at else _onward(run, state, path))
+    return run.state(state, at) if path != at else _moved_on(run, state, path)
 
 
 def _accepted(run: Run, asked: Asked, text: str) -> str:
@@ -349,18 +349,24 @@ def _at(run: Run, state: State) -> str | None:
 
 
 def _onward(run: Run, state: State, path: str) -> str | None:
-    """Where an answer leads: on in the form's order; after a jump, to what is still open."""
-    return _unseen(run) if state["jumped"] else _next(run, path)
+    """Where an answer leads: on in the form's order; after a jump, or at the end, to what is still open."""
+    following = None if state["jumped"] else _next(run, path)
+    return following or _unseen(run)
+
+
+def _moved_on(run: Run, state: State, path: str) -> State:
+    """The state with the cursor behind `path`. Who has once come to the end is not led through it all again."""
+    ended = state["jumped"] or _next(run, path) is None
+    return run.state({**state, "jumped": ended}, _onward(run, state, path))
 
 
 def _next(run: Run, path: str | None) -> str | None:
-    """The next relevant question in the form's order; after the last, one further up that has become relevant."""
+    """The next relevant question in the form's order."""
     program = run.program
-    start = 0 if path is None else program.order[path] + 1
-    for asked in program.asked[start:]:
+    for asked in program.asked[0 if path is None else program.order[path] + 1 :]:
         if run.applies(asked):
             return asked.path
-    return None if path is None else _unseen(run)
+    return None
 
 
 def _unseen(run: Run) -> str | None:
