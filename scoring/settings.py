@@ -88,8 +88,9 @@ class Settings:
     red_flags: frozenset[str] = frozenset({"bribe", "safety"})  # never part of a score
 
     def __post_init__(self) -> None:
-        for name in ("k_programme", "k_outward", "peers", "quarters", "draws"):
+        for name in ("k_programme", "k_outward", "quarters", "draws"):
             self._check(name, low=1)
+        self._check("peers", low=2)
         for name in ("top_share", "level"):
             self._check(name, low=0, high=1, open_ends=True)
         shares = ("recognise_p", "recognise_p_small", "mistakes", "without_one", "min_reliability")

@@ -1,0 +1,189 @@
+"""Each rule of recognition keeps somebody off the list, and nothing else does."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, get_args
+
+import pytest
+
+from scoring import Rating, Settings
+from scoring.explain import chance
+from scoring.lists import decide
+from scoring.records import Rule
+
+
+def rating(provider: str = "sw_1", **more: Any) -> Rating:
+    """A unit that meets every rule."""
+    given: dict[str, Any] = {
+        "provider": provider,
+        "unit": "person",
+        "name": "",
+        "role": "social_worker",
+        "office": "",
+        "block": "303_b01",
+        "district": "303",
+        "state": "19",
+        "served": None,
+        "area": "303",
+        "peers": 22,
+        "n": 14,
+        "units": 15,
+        "collectors": 3,
+        "chat_share": 0.0,
+        "new_survivors": {},
+        "survivors": frozenset(),
+        "score": 82.0,
+        "score_low": 75.0,
+        "score_high": 88.0,
+        "reliability": 0.6,
+        "place": 2.1,
+        "place_low": 1,
+        "place_high": 4,
+        "p_top": 0.88,
+        "p_above": 0.99,
+        "p_top_without_one": 0.7,
+    }
+    return Rating(**{**given, **more})
+
+
+def decided(*ratings: Rating, settings: Settings | None = None) -> dict[str, Rating]:
+    return {one.provider: one for one in decide(ratings, settings or Settings())}
+
+
+def test_who_meets_every_rule_is_recognised_and_it_is_said_why() -> None:
+    found = decided(rating())["sw_1"]
+    assert (found.group, found.recommendation, found.missing) == ("clearly above", "recognise", ())
+    assert found.reasons == (
+        "Very likely (88 in 100) among the best fifth of its peers.",
+        "Place 1 to 4 of 22 peers with a result.",
+        "This holds without any one survivor, collector or day.",
+    )
+
+
+TWINS: list[tuple[Rule, dict[str, Any]]] = [
+    ("hold", {"hold": "review"}),
+    ("too_few", {"n": 9}),
+    ("not_sure_enough", {"p_top": 0.79}),
+    ("not_sure_enough", {"peers": 19}),  # .88 is enough among 20, not among 19
+    ("leans_on_one", {"p_top_without_one": 0.59}),
+    ("leans_on_one", {"p_top_without_one": None}),
+    ("unreliable", {"reliability": 0.49}),
+    ("one_collector", {"collectors": 1, "chat_share": 0.29}),
+    ("comparison", {"p_top": None, "p_above": None, "place_low": None, "place_high": None}),
+]
+
+
+@pytest.mark.parametrize(("rule", "twin"), TWINS)
+def test_who_misses_one_rule_is_not_recognised(rule: Rule, twin: dict[str, Any]) -> None:
+    found = decided(rating(**twin))["sw_1"]
+    assert found.recommendation != "recognise"
+    assert found.missing == (rule,)
+
+
+def test_every_rule_has_a_failing_twin() -> None:
+    assert {rule for rule, _ in TWINS} | {"mistakes"} == set(get_args(Rule))
+
+
+@pytest.mark.parametrize(
+    "just_enough",
+    [
+        {"n": 10},
+        {"p_top": 0.80},
+        {"p_top": 0.90, "peers": 8},
+        {"p_top_without_one": 0.60},
+        {"reliability": 0.50},
+        {"collectors": 2},
+        {"collectors": 0, "chat_share": 1.0},
+        {"collectors": 1, "chat_share": 0.30},
+    ],
+)
+def test_exactly_enough_is_enough(just_enough: dict[str, Any]) -> None:
+    assert decided(rating(**just_enough))["sw_1"].recommendation == "recognise"
+
+
+def test_a_list_is_cut_where_it_would_be_expected_to_hold_too_many_mistakes() -> None:
+    low = Settings(recognise_p=0.5, recognise_p_small=0.5)  # at .8 each, a list keeps its bound by itself
+    some = [rating(f"sw_{p}", p_top=p / 100) for p in (95, 90, 75, 55, 52)]
+    found = decided(*some, settings=low)
+    # mistakes .05, .15, .40 of three; .85 of four would be .2125 a head
+    assert [name for name, one in found.items() if one.recommendation == "recognise"] == [
+        "sw_95",
+        "sw_90",
+        "sw_75",
+    ]
+    assert found["sw_55"].missing == ("mistakes",)
+    assert "too many mistakes" in found["sw_55"].reasons[-1]
+
+
+def test_lists_of_different_roles_and_areas_do_not_carry_each_other() -> None:
+    low = Settings(recognise_p=0.5, recognise_p_small=0.5)
+    sure = [rating(f"sw_{index}", p_top=0.99) for index in range(9)]
+    alone = rating("police_1", role="police", p_top=0.7)
+    assert decided(*sure, alone, settings=low)["police_1"].missing == ("mistakes",)
+
+
+def test_nobody_is_recognised_because_a_place_is_free() -> None:
+    unsure = [rating(f"sw_{index}", p_top=0.4, p_above=0.8) for index in range(22)]
+    assert {one.recommendation for one in decided(*unsure).values()} == {""}
+
+
+@pytest.mark.parametrize(
+    ("p_above", "group", "recommendation"),
+    [
+        (0.96, "clearly above", "encourage"),
+        (0.94, "not clearly different", ""),
+        (0.06, "not clearly different", ""),
+        (0.04, "clearly below", "support"),
+    ],
+)
+def test_groups_are_by_what_the_interval_says(p_above: float, group: str, recommendation: str) -> None:
+    found = decided(rating(p_top=0.1, p_above=p_above))["sw_1"]
+    assert (found.group, found.recommendation) == (group, recommendation)
+
+
+def test_a_red_flag_goes_before_everything_with_or_without_a_result() -> None:
+    nothing = dict.fromkeys(
+        ("score", "score_low", "score_high", "reliability", "place", "p_top", "p_above", "p_top_without_one")
+    )
+    assert decided(rating(hold="review"))["sw_1"].recommendation == "review"
+    assert decided(rating(hold="review", n=1, **nothing))["sw_1"].recommendation == "review"
+
+
+def test_too_few_peers_are_no_comparison_and_the_score_stays() -> None:
+    found = decided(rating(peers=7, p_top=None, p_above=None, place=None, place_low=None, place_high=None))[
+        "sw_1"
+    ]
+    assert (found.group, found.score, found.recommendation) == ("no result yet", 82.0, "")
+    assert found.reasons == ("Too few peers with a result for a comparison: it needs 8.",)
+
+
+def test_too_few_voices_are_said_without_their_number() -> None:
+    few = rating(n=3, score=None, p_top=None, p_above=None, reliability=None)
+    none = rating("sw_2", n=0, score=None, p_top=None, p_above=None, reliability=None)
+    found = decided(few, none)
+    assert found["sw_1"].reasons == ("Too few voices yet: a result needs 5 survivors.",)
+    assert found["sw_2"].reasons == ("No verified answer in the last 4 quarters.",)
+
+
+def test_reasons_never_carry_a_score_or_a_count_of_survivors() -> None:
+    cases = [
+        rating(f"sw_{index}", **twin, n=17, units=18)
+        for index, (rule, twin) in enumerate(TWINS)
+        if rule != "too_few"
+    ]
+    for one in decided(*cases, rating("sw_x", n=17)).values():
+        numbers = set(re.findall(r"\d+", " ".join(one.reasons)))
+        assert not numbers & {"17", "18", "82", "75", "70", "59"}
+
+
+def test_probabilities_have_fixed_words_and_are_never_certain() -> None:
+    assert [chance(p) for p in (1.0, 0.96, 0.8, 0.65, 0.5, 0.1, 0.0)] == [
+        "almost certainly (99 in 100)",
+        "almost certainly (96 in 100)",
+        "very likely (80 in 100)",
+        "probably (65 in 100)",
+        "perhaps (50 in 100)",
+        "probably not (10 in 100)",
+        "probably not (1 in 100)",
+    ]
