@@ -115,7 +115,7 @@ def test_what_anybody_is_called_does_not_matter(sample: tuple[list[dict[str, Any
 
 def test_a_peer_group_does_not_depend_on_other_roles() -> None:
     """Own draws for each group: what is heard about the police never moves a social worker's place."""
-    rows, registry, _ = world(providers=30, voices=(24, 30), roles=("social_worker", "police"))
+    rows, registry, _ = world(providers=40, voices=(24, 30), roles=("social_worker", "police"))
     police = [person for person in registry if person.role == "police"]
     more = [
         row(60_000 + index, person.provider, role="police", values={"percent": 50.0})

@@ -70,7 +70,7 @@ def test_of_those_recognised_most_belong_there(known: list[tuple[Rating, float, 
         for rating, true, peers in known
         if rating.recommendation == "recognise"
     ]
-    assert len(picked) >= 20
+    assert len(picked) >= 10
     assert np.mean(picked) >= 0.8
 
 
