@@ -24,7 +24,8 @@ from bot.understand import (
     control,
     fold,
     meaning,
-    read,
+    number_typed,
+    read_answer,
     script_language,
     to_ascii_digits,
 )
@@ -33,6 +34,7 @@ from xlsforms import (
     Form,
     Prompt,
     Refused,
+    State,
     answer,
     back,
     begin,
@@ -73,7 +75,7 @@ class Talk:
     step: str = "language"
     language: str | None = None
     form: str | None = None
-    interview: dict[str, Any] | None = None
+    interview: State | None = None
     pause: str | None = None  # an open menu over the step: care, stop, language or change
     misread: int = 0
     suggested: str | None = None
@@ -356,15 +358,15 @@ class _Listener:
         noted = echo and chosen != self._text.strip()
         return self._ask(talk, [self._wording(talk).noted(asked, chosen)] if noted else [])
 
-    def _try(self, form: Form, interview: dict[str, Any], asked: Prompt, chosen: str) -> dict[str, Any]:
+    def _try(self, form: Form, interview: State, asked: Prompt, chosen: str) -> State:
         try:
             return answer(form, interview, chosen, now=self.now)
         except Refused:
             # A number typed in Bengali digits, or in groups, is the number the form asks for.
-            plain = "".join(to_ascii_digits(chosen).split())
-            if asked.kind != "text" or not plain.isdigit() or plain == chosen:
+            number = number_typed(chosen)
+            if asked.kind != "text" or number is None:
                 raise
-            return answer(form, interview, plain, now=self.now)
+            return answer(form, interview, number, now=self.now)
 
     def _skip(self, talk: Talk) -> Turn:
         form, interview = self._form_and_interview(talk)
@@ -382,25 +384,23 @@ class _Listener:
         return self._ask(replace(talk, interview=before, step="question", misread=0, suggested=None))
 
     def _refused(self, talk: Talk, asked: Prompt, refused: Refused) -> Turn:
-        if refused.path != asked.path and refused.path:
-            return self._reopen(talk, refused)
-        reasons = {"required": "must_answer", "choice": "not_a_choice"}
+        """The form does not accept the answer; its own words come first."""
         wording = self._wording(talk)
-        text = refused.message or wording.unclear(asked, reasons.get(refused.kind, "not_possible"))
-        return self._misread(talk, asked, Reading(None), text)
+        if refused.kind == "required":
+            return self._again(talk, [refused.message or wording.say("must_answer")])
+        reason = "not_a_choice" if refused.kind == "choice" else "not_possible"
+        return self._misread(talk, asked, Reading(None), refused.message or wording.unclear(asked, reason))
 
-    def _misread(self, talk: Talk, asked: Prompt, reading: Reading, text: str | None = None) -> Turn:
+    def _misread(self, talk: Talk, asked: Prompt, reading: Reading, why: str | None = None) -> Turn:
         """Say why, offer what may have been meant; after three times offer a way out. The question stays open."""
         wording = self._wording(talk)
-        misread = talk.misread + 1
         only = reading.suggestions[0].value if len(reading.suggestions) == 1 else None
-        talk = replace(talk, misread=misread, suggested=only)
-        if misread >= PATIENCE:
-            return self._turn(talk, self._way_out(talk, asked), wording.question(asked))
-        if reading.suggestions:
+        talk = replace(talk, misread=talk.misread + 1, suggested=only)
+        if reading.suggestions and talk.misread < PATIENCE:
             return self._turn(talk, wording.did_you_mean(asked, reading.suggestions))
-        why = text if text is not None else wording.unclear(asked, reading.reason or "not_possible")
-        return self._turn(talk, wording.question(asked, before=[why]))
+        why = why or wording.unclear(asked, reading.reason or "not_possible")
+        way_out = [] if talk.misread < PATIENCE else [self._way_out(talk, asked)]
+        return self._turn(talk, *way_out, wording.question(asked, before=[why]))
 
     def _way_out(self, talk: Talk, asked: Prompt) -> Reply:
         wording = self._wording(talk)
@@ -583,12 +583,7 @@ class _Listener:
 
     def _read(self, talk: Talk, asked: Prompt) -> Reading:
         form, interview = self._form_and_interview(talk)
-        others = [
-            prompt(form, set_language(form, interview, language), asked.path)
-            for language in form.languages
-            if asked.choices
-        ]
-        return read(asked, self._text, self._lexicon, today=self.now.date(), others=others)
+        return read_answer(form, interview, asked, self._text, self._lexicon, today=self.now.date())
 
     def _meaning(self) -> str | None:
         return meaning(self._text, self.message.intent, self._lexicon)
@@ -631,7 +626,7 @@ class _Listener:
             raise LookupError("there is no open question")
         return asked
 
-    def _form_and_interview(self, talk: Talk) -> tuple[Form, dict[str, Any]]:
+    def _form_and_interview(self, talk: Talk) -> tuple[Form, State]:
         if talk.interview is None:
             raise LookupError("there is no open interview")
         return self.conversation.form(talk.form), talk.interview
@@ -640,9 +635,7 @@ class _Listener:
         return Turn(_to_json(talk), replies)
 
 
-def _pass_notes(
-    form: Form, interview: dict[str, Any], now: dt.datetime
-) -> tuple[list[Prompt], dict[str, Any]]:
+def _pass_notes(form: Form, interview: State, now: dt.datetime) -> tuple[list[Prompt], State]:
     """The notes before the next question, and the interview standing after them."""
     notes = []
     while (shown := current(form, interview)) is not None and shown.kind == "note":
@@ -656,7 +649,7 @@ def _marked_path(form: Form, mark: str) -> str | None:
     return next((question.path for question in form.questions if question.eval.get("is") == mark), None)
 
 
-def _marked(form: Form, interview: dict[str, Any], mark: str) -> str:
+def _marked(form: Form, interview: State, mark: str) -> str:
     path = _marked_path(form, mark)
     return "" if path is None else value(form, interview, path)
 

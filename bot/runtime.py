@@ -22,7 +22,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, BinaryIO, Self
 
 from bot.errors import NotRunningError, RasaMissingError
 from bot.phrases import load_words
@@ -108,7 +108,7 @@ def _run_training(rasa_python: Path, scratch: Path) -> None:
         name = "data" if option == "data" else f"{option}.yml"
         command += [f"--{option}", RASA_PROJECT / name]
     log = scratch / "training.log"
-    with log.open("wb") as lines:
+    with _private_file(log) as lines:
         done = subprocess.run(  # noqa: S603  the command is ours
             command,
             check=False,
@@ -233,7 +233,10 @@ class Running(AbstractContextManager["Running"]):
 
     def _start_actions(self, port: int) -> None:
         environment = {**_QUIET, "PYTHONPATH": str(ROOT), **self.settings.environment()}
-        self._start("actions", [self.python, "-m", "bot.actions", "--port", str(port)], environment)
+        command: list[str | Path] = [self.python, "-m", "bot.actions", "--port", str(port)]
+        self._start(
+            "actions", command, environment, folder=Path.cwd()
+        )  # the URLs of settings may be relative
 
     def _start_rasa(self, rasa_python: Path, port: int, action_port: int) -> None:
         environment = {
@@ -252,13 +255,15 @@ class Running(AbstractContextManager["Running"]):
             "--credentials",
             RASA_PROJECT / "credentials.yml",
         ]
-        self._start("rasa", command, environment)
+        self._start("rasa", command, environment, folder=self.logs)
 
-    def _start(self, name: str, command: Sequence[str | Path], environment: Mapping[str, str]) -> None:
-        with self._log(name).open("wb") as lines:
+    def _start(
+        self, name: str, command: Sequence[str | Path], environment: Mapping[str, str], *, folder: Path
+    ) -> None:
+        with _private_file(self._log(name)) as lines:
             self.processes[name] = subprocess.Popen(  # noqa: S603  the command is ours
                 command,
-                cwd=self.logs,
+                cwd=folder,
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=lines,
@@ -281,6 +286,11 @@ class Running(AbstractContextManager["Running"]):
 
     def _log(self, name: str) -> Path:
         return self.logs / f"{name}.log"
+
+
+def _private_file(path: Path) -> BinaryIO:
+    """A new file that only its owner can read."""
+    return os.fdopen(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "wb")
 
 
 def _free_port(port: int | None, option: str) -> int:

@@ -12,14 +12,11 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from rapidfuzz import fuzz, process
 
 from bot.errors import WordsError
-
-if TYPE_CHECKING:
-    from xlsforms import Choice, Prompt
+from xlsforms import Choice, Form, Prompt, State, prompt, set_language
 
 __all__ = [
     "CONTROLS",
@@ -32,7 +29,9 @@ __all__ = [
     "in_digits_of",
     "make_lexicon",
     "meaning",
+    "number_typed",
     "read",
+    "read_answer",
     "script_language",
     "signs",
     "to_ascii_digits",
@@ -208,6 +207,21 @@ def read(
     if prompt.kind == "acknowledge":
         return Reading("OK") if lexicon.whole.get(fold(text)) == "affirm" else Reading(None, "not_a_choice")
     return Reading(clean(text))
+
+
+def read_answer(
+    form: Form, state: State, asked: Prompt, text: str, lexicon: Lexicon, *, today: dt.date
+) -> Reading:
+    """Read `text` as the answer to a question of an open interview, in any language of its form."""
+    languages = form.languages if asked.choices else ()
+    others = [prompt(form, set_language(form, state, language), asked.path) for language in languages]
+    return read(asked, text, lexicon, today=today, others=others)
+
+
+def number_typed(text: str) -> str | None:
+    """A text that is nothing but digits of any script, with blanks between them, in ASCII digits; else None."""
+    digits = "".join(to_ascii_digits(text).split())
+    return digits if digits.isascii() and digits.isdigit() else None
 
 
 def _read_choice(

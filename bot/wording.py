@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -11,12 +12,13 @@ from bot.turns import Button, Reply
 from bot.understand import Suggestion, in_digits_of, signs
 from xlsforms import Prompt, ReviewLine
 
-__all__ = ["Wording"]
+__all__ = ["Wording", "plain"]
 
 MOST_BUTTONS = 12  # more do not fit a small screen: then the list is written out
 LONGEST_LIST = 40
 PROGRESS_UP_TO = 12  # a count of forty questions discourages; a short one helps (ux: progress bars)
 OPENING = ("practice", "adult", "consent")  # until these are answered nobody knows how many questions follow
+LONGEST_REVIEW_LABEL = 120
 EXAMPLE_DATE = dt.date(2026, 11, 20)
 
 
@@ -90,7 +92,7 @@ class Wording:
     def review(self, lines: Sequence[ReviewLine], before: Iterable[str] = ()) -> Reply:
         """All answers, numbered, with the ways to go on."""
         numbered = (
-            self.say("review_line", n=n, label=_first_line(line.label), answer=line.answer)
+            self.say("review_line", n=n, label=_question_itself(line.label), answer=line.answer)
             for n, line in enumerate(lines, start=1)
         )
         text = "\n".join((*before, self.say("review"), *numbered, self.say("review_ask")))
@@ -138,6 +140,7 @@ class Wording:
         return [*lines, self.say(how, example=self._example(how)) if how in _EXAMPLES else self.say(how)]
 
 
+_ON_LINES = ("answer:", "language:", "form:")
 _EXAMPLES = {
     "choose_many": "1 3",
     "not_a_number": "3",
@@ -146,12 +149,21 @@ _EXAMPLES = {
 }
 
 
+def plain(reply: Reply) -> str:
+    """A reply for a channel without buttons: answers on lines of their own, steering words in brackets."""
+    answers = [button.title for button in reply.buttons if button.payload.startswith(_ON_LINES)]
+    steering = [f"[{button.title}]" for button in reply.buttons if not button.payload.startswith(_ON_LINES)]
+    return "\n".join((reply.text, *answers, *([" ".join(steering)] if steering else [])))
+
+
 def _has_buttons(prompt: Prompt) -> bool:
     if prompt.kind == "acknowledge":
         return True
     return prompt.kind == "select_one" and len(prompt.choices) <= MOST_BUTTONS
 
 
-def _first_line(label: str) -> str:
-    """A long consent text would bury the list: its first line says which question it was."""
-    return label.strip().split("\n", maxsplit=1)[0]
+def _question_itself(label: str) -> str:
+    """A long explanation before a question would bury the list: of such a label the last sentence stays."""
+    if len(label) <= LONGEST_REVIEW_LABEL:
+        return label
+    return re.split(r"(?<=[.?!।])\s+", label.strip())[-1]

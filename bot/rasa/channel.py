@@ -53,6 +53,8 @@ class ShaktiInput(InputChannel):
                 await on_new_message(message)
             except Exception:  # Rasa's own error text would carry the message into the log
                 return response.json({"error": "the message could not be handled"}, status=500)
+            if not collector.messages:  # our action always speaks, so it was not reached: nothing happened
+                return response.json({"error": "nobody answered; try again"}, status=503)
             return response.json([reply_of(each) for each in collector.messages])
 
         return webhook
