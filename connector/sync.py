@@ -96,8 +96,8 @@ def _refuse_mass_deletion(name: str, known: int, gone: int, *, allow_deletions: 
     if allow_deletions or gone <= 1 or gone <= MOST_DELETED * known:
         return
     raise GiveUp(
-        f"The source {name} no longer shows {gone} of {known} records: more than {MOST_DELETED:.0%} are not deleted "
-        "without asking, and none was. If the account lost a permission, give it back; if they were really deleted, "
+        f"The source {name} no longer shows {gone} of {known} records. More than {MOST_DELETED:.0%} are not deleted without "
+        "asking, so the run stopped here. If the account lost a permission, give it back; if they were really deleted, "
         "run once with --allow-deletions."
     )
 

@@ -1,0 +1,136 @@
+"""The bot's outbox: opened, stored, and only then deleted; whatever is delivered twice counts once."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from connector_worlds import KEYS, NOW, instance_xml
+
+from bot.outbox import KeyPair, Outbox, new_key_pair
+from connector import ChatSource, Counts, Page, RetryLater, RunReport, Store, sync
+from xlsforms import Form
+
+PAIR = new_key_pair()
+DAY = dt.date(2026, 11, 20)
+
+
+@pytest.fixture
+def outbox(tmp_path: Path) -> Iterator[Outbox]:
+    with Outbox(f"sqlite:///{tmp_path / 'outbox.db'}", public_key=PAIR.public) as opened:
+        yield opened
+
+
+@pytest.fixture
+def store(sqlite_url: str) -> Iterator[Store]:
+    with Store(sqlite_url, keys=KEYS) as opened:
+        yield opened
+
+
+def run(store: Store, outbox: Outbox, form: Form, pair: KeyPair = PAIR) -> RunReport:
+    source = ChatSource(outbox, private_key=pair.private, forms=[form], rows_per_page=3)
+    (report,) = sync(store, [source], now=lambda: NOW)
+    return report
+
+
+def put(
+    outbox: Outbox, number: int, kind: str = "evaluation", xml: str | None = None, **answers: str
+) -> None:
+    outbox.put(
+        kind,
+        form_id="small_evaluation",
+        form_version="2026112301",
+        instance_xml=instance_xml(number, **answers) if xml is None else xml,
+        receipt="4711815000",
+        day=DAY,
+        id=f"{kind}-{number}",
+    )
+
+
+def test_finished_interviews_are_stored_and_then_deleted(store: Store, outbox: Outbox, form: Form) -> None:
+    for number in range(1, 8):
+        put(outbox, number)
+    assert run(store, outbox, form).counts == Counts(new=7)
+    assert outbox.take(0, 10) == []
+    assert {one["mode"] for one in store.evaluations()} == {"chat"}
+    assert run(store, outbox, form).counts == Counts()
+
+
+def test_a_crash_between_commit_and_acknowledgement_delivers_twice_and_counts_once(
+    store: Store, outbox: Outbox, form: Form
+) -> None:
+    class Crashing(ChatSource):
+        def committed(self, page: Page) -> None:
+            raise KeyboardInterrupt
+
+    put(outbox, 1)
+    crashing = Crashing(outbox, private_key=PAIR.private, forms=[form])
+    with pytest.raises(KeyboardInterrupt):
+        sync(store, [crashing], now=lambda: NOW)
+    assert len(store.evaluations()) == 1
+    assert len(outbox.take(0, 10)) == 1
+    assert run(store, outbox, form).counts == Counts(unchanged=1)
+    assert len(store.evaluations()) == 1
+    assert outbox.take(0, 10) == []
+
+
+def test_a_refused_interview_is_counted_and_deleted(store: Store, outbox: Outbox, form: Form) -> None:
+    put(outbox, 1, practice="yes")
+    assert run(store, outbox, form).counts == Counts(refused=1)
+    assert outbox.take(0, 10) == []
+
+
+def test_a_row_that_cannot_be_opened_stays_in_the_outbox(store: Store, outbox: Outbox, form: Form) -> None:
+    put(outbox, 1)
+    report = run(store, outbox, form, new_key_pair())
+    assert report.counts == Counts(quarantined=1)
+    assert "sealed to another key" in store.quarantined()[0].reason
+    assert run(store, outbox, form).counts == Counts(new=1)
+    assert store.quarantined() == []
+
+
+@pytest.mark.parametrize(
+    "xml",
+    ["<data", "<data id='small_evaluation'><consent>yes</consent></data>", instance_xml(1, form_id="other")],
+    ids=["cut off", "no id", "another form"],
+)
+def test_an_unreadable_interview_waits_and_does_not_stop_the_others(
+    store: Store, outbox: Outbox, form: Form, xml: str
+) -> None:
+    put(outbox, 1, xml=xml)
+    for number in range(2, 8):
+        put(outbox, number)
+    assert run(store, outbox, form).counts == Counts(new=6, quarantined=1)
+    assert [row.id for row in outbox.take(0, 10)] == ["evaluation-1"]
+
+
+def test_a_withdrawal_erases_by_its_receipt(store: Store, outbox: Outbox, form: Form) -> None:
+    put(outbox, 1)
+    run(store, outbox, form)
+    put(outbox, 2, kind="withdrawal", xml="<data id='withdrawal'><receipt>4711815000</receipt></data>")
+    assert run(store, outbox, form).counts == Counts(deleted=1)
+    assert store.evaluations() == []
+    assert outbox.take(0, 10) == []
+
+
+def test_an_alert_is_left_to_those_it_is_for(store: Store, outbox: Outbox, form: Form) -> None:
+    put(outbox, 1, kind="alert")
+    assert run(store, outbox, form).counts == Counts()
+    assert len(outbox.take(0, 10)) == 1
+
+
+def test_an_outbox_that_cannot_be_read_is_tried_again_later(store: Store, form: Form, tmp_path: Path) -> None:
+    path = tmp_path / "broken.db"
+    path.write_bytes(b"this is no database" * 100)
+    with Outbox(f"sqlite:///{path}") as broken:
+        report = run(store, broken, form)
+    assert isinstance(report.error, RetryLater)
+    assert "outbox" in str(report.error)
+
+
+def test_the_private_key_does_not_show_itself(outbox: Outbox, form: Form) -> None:
+    source: Any = ChatSource(outbox, private_key=PAIR.private, forms=[form])
+    assert PAIR.private not in repr(source)

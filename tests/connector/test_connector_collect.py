@@ -1,0 +1,158 @@
+"""A folder of Collect's files: each read once, a broken one quarantined, edits followed to their root."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from connector_worlds import ANSWERS, KEYS, NOW, instance_id, instance_xml
+
+from connector import CollectSource, Counts, GiveUp, RunReport, Store, sync
+from xlsforms import Form
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "instances"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def store(sqlite_url: str) -> Iterator[Store]:
+    with Store(sqlite_url, keys=KEYS) as opened:
+        yield opened
+
+
+def run(store: Store, folder: Path, form: Form, **options: Any) -> RunReport:
+    source = CollectSource(folder, forms=[form], files_per_page=3, **options)
+    (report,) = sync(store, [source], now=lambda: NOW)
+    return report
+
+
+def leave(folder: Path, name: str, text: str) -> Path:
+    """Write a file as Collect does: a folder of its own with the same name."""
+    path = folder / name / f"{name}.xml"
+    path.parent.mkdir()
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_collects_own_folders_and_flat_files_are_read(store: Store, folder: Path, form: Form) -> None:
+    leave(folder, "Evaluation_2026-11-20_10-00-00", instance_xml(1))
+    (folder / "Evaluation_2026-11-20_10-00-00" / "1700000000.jpg").write_bytes(b"\xff\xd8")
+    (folder / "flat.xml").write_text(instance_xml(2), encoding="utf-8")
+    assert run(store, folder, form).counts == Counts(new=2)
+    assert len(store.evaluations()) == 2
+
+
+def test_answers_are_read_as_they_were_given(folder: Path, form: Form) -> None:
+    leave(folder, "one", instance_xml(1))
+    (page,) = CollectSource(folder, forms=[form]).pages(None)
+    (one,) = page.submissions
+    assert dict(one.answers) == ANSWERS | {"meta/instanceID": instance_id(1)}
+    assert (one.mode, one.review, one.native_id) == ("enumerator", "none", "one/one.xml")
+
+
+def test_a_file_is_read_once(store: Store, folder: Path, form: Form) -> None:
+    for number in range(1, 8):
+        leave(folder, f"e{number}", instance_xml(number))
+    assert run(store, folder, form).counts == Counts(new=7)
+    assert run(store, folder, form).counts == Counts()
+    leave(folder, "e8", instance_xml(8))
+    assert run(store, folder, form).counts == Counts(new=1)
+
+
+def test_a_copy_of_a_file_counts_once(store: Store, folder: Path, form: Form) -> None:
+    leave(folder, "one", instance_xml(1))
+    leave(folder, "one (copy)", instance_xml(1))
+    assert run(store, folder, form).counts == Counts(new=1, unchanged=1)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("<data id='small_evaluation'><consent>yes</cons", "XML"),
+        ("", "XML"),
+        ("<!DOCTYPE data [<!ENTITY x 'y'>]><data id='small_evaluation'>&x;</data>", "DOCTYPE"),
+        ("<data id='small_evaluation' version='2026112301'><consent>yes</consent></data>", "instanceID"),
+        ("<data id='x'><base64EncryptedKey>abc</base64EncryptedKey></data>", "encrypted"),
+        (f"<data id='small_evaluation'><comment>{'x' * 1_100_000}</comment></data>", "kB"),
+        (instance_xml(1, form_id="aXkJq3bnJNeCKbtKL5VRKA"), "none of ours"),
+        (instance_xml(1, version="2025010101"), "version 2025010101"),
+    ],
+    ids=["cut off", "empty", "doctype", "no id", "encrypted", "huge", "another form", "another version"],
+)
+def test_an_unreadable_file_is_quarantined_with_its_reason_and_stops_nothing(
+    store: Store, folder: Path, form: Form, text: str, words: str
+) -> None:
+    path = leave(folder, "broken", text)
+    leave(folder, "whole", instance_xml(2))
+    assert run(store, folder, form).counts == Counts(new=1, quarantined=1)
+    (waiting,) = store.quarantined()
+    assert waiting.native_id == "broken/broken.xml"
+    assert words in waiting.reason
+    assert path.exists()
+
+
+def test_a_repaired_file_leaves_the_quarantine(store: Store, folder: Path, form: Form) -> None:
+    path = leave(folder, "one", instance_xml(1)[:200])
+    run(store, folder, form)
+    path.write_text(instance_xml(1), encoding="utf-8")
+    assert run(store, folder, form).counts == Counts(new=1)
+    assert store.quarantined() == []
+
+
+def test_a_form_under_the_platforms_name_is_read_where_it_is_mapped(
+    store: Store, folder: Path, form: Form
+) -> None:
+    asset = "aXkJq3bnJNeCKbtKL5VRKA"
+    leave(folder, "one", instance_xml(1, form_id=asset, version="1 (2026-11-23 05:22:54)"))
+    assert run(store, folder, form, aliases={asset: "small_evaluation"}).counts == Counts(new=1)
+
+
+@pytest.mark.parametrize("names", [("a", "b", "c"), ("c", "b", "a"), ("b", "c", "a")], ids="".join)
+def test_of_a_chain_of_edits_the_newest_counts_once(
+    store: Store, folder: Path, form: Form, names: tuple[str, str, str]
+) -> None:
+    first, second, third = names
+    leave(folder, first, instance_xml(1, core__respect="1"))
+    leave(folder, second, instance_xml(2, deprecated=1, core__respect="2"))
+    leave(folder, third, instance_xml(3, deprecated=2, core__respect="3"))
+    run(store, folder, form)
+    (one,) = store.evaluations()
+    assert one["values"]["respect"] == 3
+
+
+def test_an_edit_that_comes_later_replaces(store: Store, folder: Path, form: Form) -> None:
+    leave(folder, "a", instance_xml(1, core__respect="1"))
+    run(store, folder, form)
+    leave(folder, "b", instance_xml(2, deprecated=1, core__respect="5"))
+    assert run(store, folder, form).counts == Counts(edited=1)
+    (one,) = store.evaluations()
+    assert one["values"]["respect"] == 5
+
+
+def test_a_file_that_was_moved_away_deletes_nothing(store: Store, folder: Path, form: Form) -> None:
+    path = leave(folder, "one", instance_xml(1))
+    run(store, folder, form)
+    path.unlink()
+    assert run(store, folder, form).counts == Counts()
+    assert len(store.evaluations()) == 1
+
+
+def test_hidden_files_and_links_are_not_read(store: Store, folder: Path, form: Form, tmp_path: Path) -> None:
+    leave(folder, ".trash", instance_xml(1))
+    leave(folder, "__MACOSX", instance_xml(2))
+    outside = tmp_path / "outside.xml"
+    outside.write_text(instance_xml(3), encoding="utf-8")
+    (folder / "link.xml").symlink_to(outside)
+    assert run(store, folder, form).counts == Counts()
+
+
+def test_a_folder_that_is_not_there_is_told(store: Store, tmp_path: Path, form: Form) -> None:
+    report = run(store, tmp_path / "nowhere", form)
+    assert isinstance(report.error, GiveUp)
+    assert "nowhere is not there" in str(report.error)
