@@ -59,6 +59,7 @@ class Compiler:
     row: Table | None = None
     facts: Facts = field(default_factory=Facts)
     uses_row: bool = False
+    uses_place: bool = False
     depth: int = 0
 
     def code(self, token: Token) -> Code:
@@ -157,8 +158,11 @@ class Compiler:
         if len(steps) != 2 or steps[0].name != "root" or steps[0].filters:
             raise ExpressionError(f"the list '{table.id}' is read as instance('{table.id}')/root/item")
         filters = steps[1].filters
-        runs = tuple(self._inside(table).code(token).run for token in filters)
-        return Query(table, runs, self._branches(table, filters[0]) if filters else ())
+        compilers = [self._inside(table) for _ in filters]
+        runs = tuple(compiler.code(token).run for compiler, token in zip(compilers, filters, strict=True))
+        # An index leaves rows out, so that those left would stand in other places.
+        indexable = bool(filters) and not compilers[0].uses_place
+        return Query(table, runs, self._branches(table, filters[0]) if indexable else ())
 
     def _table(self, arguments: list[Token]) -> Table:
         name = _literal(arguments[0], "instance") if len(arguments) == 1 else ""
@@ -248,7 +252,7 @@ class Compiler:
             raise ExpressionError("position(..) belongs to repeats, and repeats are not yet asked in chat")
         if self.row is None:
             raise ExpressionError("position() is understood inside brackets only")
-        self.uses_row = True
+        self.uses_row = self.uses_place = True
         return Code(lambda run: float(run.place), "number")
 
     def _current(self, _: list[Token]) -> Code:
