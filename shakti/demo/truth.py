@@ -10,7 +10,8 @@ from dataclasses import dataclass
 # Points on a scale from 0 (worst) to 100 (best).
 ROLE_MEAN, ROLE_SPREAD = 60.0, 3.0
 PROVIDER_SPREAD = 14.0
-EXCELLENT = (90.0, 96.0)
+EXCELLENT = (88.0, 94.0)
+ORDINARY_BEST = 80.0  # nobody else comes near: what is found to be excellent can be checked
 INDICATOR_SPREAD = 5.0
 COLLECTOR_SPREAD = 1.5
 KINDER_TO_A_FACE = 4.0  # people answer an enumerator more kindly than a screen
@@ -56,7 +57,7 @@ def draw_truth(
         if row["name"] in drawn:
             continue  # another posting of the same person
         mean = means.setdefault(row["role"], rng.gauss(ROLE_MEAN, ROLE_SPREAD))
-        quality = min(max(rng.gauss(mean, PROVIDER_SPREAD), 8.0), EXCELLENT[0] - 4)
+        quality = min(max(rng.gauss(mean, PROVIDER_SPREAD), 8.0), ORDINARY_BEST)
         if row["name"] in excellent:
             quality = rng.uniform(*EXCELLENT)
         deviations = {name: rng.gauss(0, INDICATOR_SPREAD) for name in names}
@@ -76,6 +77,6 @@ def peer_groups(providers: Sequence[Row]) -> dict[tuple[str, str], list[Row]]:
 def _excellent(providers: Sequence[Row], rng: random.Random) -> set[str]:
     chosen: set[str] = set()
     for group in peer_groups(providers).values():
-        count = 3 if len(group) >= LARGE_GROUP else 1 if len(group) >= PEERS else 0
+        count = 2 if len(group) >= LARGE_GROUP else 1 if len(group) >= PEERS else 0
         chosen |= {row["name"] for row in rng.sample(group, count)}
     return chosen
