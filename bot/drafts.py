@@ -42,7 +42,8 @@ class Drafts(AbstractContextManager["Drafts"]):
     def __init__(self, url: str, key: str, *, wait_seconds: float = WAIT_SECONDS) -> None:
         self._key = key_bytes(key, "the drafts' key")
         self._box = SecretBox(self._key)
-        self._engine = open_database(url, wait_seconds=wait_seconds)
+        # A power cut may cost the last answer of an open talk; waiting for the disk at every one costs more.
+        self._engine = open_database(url, wait_seconds=wait_seconds, durable=False)
         self._ready = False
 
     def __enter__(self) -> Self:

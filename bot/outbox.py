@@ -12,6 +12,7 @@ import os
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -203,15 +204,18 @@ def new_key_pair() -> KeyPair:
     return KeyPair(public=bytes(private.public_key).hex(), private=bytes(private).hex())
 
 
-def open_database(url: str, *, wait_seconds: float = WAIT_SECONDS) -> Engine:
-    """An engine for one of the bot's databases. SQLite: mode 0600, WAL, synchronous FULL, secure delete."""
+def open_database(url: str, *, wait_seconds: float = WAIT_SECONDS, durable: bool = True) -> Engine:
+    """An engine for one of the bot's databases. SQLite: file mode 0600, WAL, secure delete.
+
+    `durable`: a commit survives a power cut (synchronous FULL, one disk wait each); otherwise only a crash.
+    """
     if make_url(url).get_backend_name() != "sqlite":
         return create_engine(url, hide_parameters=True)
     database = make_url(url).database
     if database and database != ":memory:":
         _create_private_file(Path(database))
     engine = create_engine(url, hide_parameters=True, connect_args={"timeout": wait_seconds})
-    event.listen(engine, "connect", _set_pragmas)
+    event.listen(engine, "connect", partial(_set_pragmas, durable))
     return engine
 
 
@@ -229,11 +233,11 @@ def _create_private_file(path: Path) -> None:
     os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
 
 
-def _set_pragmas(connection: Any, _record: Any) -> None:
+def _set_pragmas(durable: bool, connection: Any, _record: Any) -> None:
     cursor = connection.cursor()
     cursor.execute("PRAGMA secure_delete = ON")
     cursor.execute("PRAGMA journal_mode = WAL")
-    cursor.execute("PRAGMA synchronous = FULL")  # a committed row survives a power cut
+    cursor.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
     cursor.close()
 
 
