@@ -75,9 +75,10 @@ class Central(Section):
 
 
 class Collect(Section):
-    """A folder of instance files as ODK Collect leaves them."""
+    """A folder of instance files as ODK Collect leaves them; `aliases`: a KoboToolbox asset's uid to our form id."""
 
     folder: str
+    aliases: dict[str, str] = Field(default_factory=dict)
 
 
 class Chat(Section):
@@ -153,6 +154,7 @@ class Config(Section):
     """The whole file. `root` is the folder that relative paths are read from: the file's own."""
 
     programme: str = "Shakti"
+    sample: bool = False
     database: str = "sqlite:///data/shakti.db"
     forms: Annotated[tuple[str, ...], Field(min_length=1)] = (
         "xlsforms/duty_bearer_evaluation.xlsx",

@@ -1,0 +1,247 @@
+"""`shakti sync|status|score|report|run`: from the sources into the store, and from the store to the lists."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from connector import Counts, RetryLater, RunReport, run_forever, sync
+from reports import write_all
+from reports.tables import leaders
+from scoring import Ratings
+from shakti import assembly
+from shakti.assembly import Releases
+from shakti.commands.options import CONFIG, AsJson, ConfigPath, now
+from shakti.config import Config, ConfigError, read_config
+from shakti.screen import Screen
+
+Spoken = Literal["bn", "hi", "en"]
+
+
+class SourcesFailed(Exception):  # noqa: N818 - it says what happened
+    """Some sources could not be read; the others were. `later`: whether trying again may help."""
+
+    def __init__(self, reports: Sequence[RunReport]) -> None:
+        failed = [report for report in reports if report.error is not None]
+        super().__init__(" ".join(f"{report.source}: {report.error}" for report in failed))
+        self.later = any(isinstance(report.error, RetryLater) for report in failed)
+
+
+def sync_sources(
+    config_path: ConfigPath = CONFIG,
+    allow_deletions: Annotated[
+        bool, typer.Option("--allow-deletions", help="Believe it when more than a fifth was deleted.")
+    ] = False,
+) -> None:
+    """Bring the store up to date with every source. Safe to repeat: what is known already changes nothing.
+
+    Example: shakti sync --config config.yml
+    """
+    screen = Screen()
+    reports = sync_once(read_config(config_path), os.environ, screen, allow_deletions=allow_deletions)
+    if any(report.error is not None for report in reports):
+        raise SourcesFailed(reports)
+    screen.next("shakti report")
+
+
+def sync_once(
+    config: Config,
+    environment: assembly.Environment,
+    screen: Screen,
+    *,
+    allow_deletions: bool = False,
+    quiet: bool = False,
+) -> tuple[RunReport, ...]:
+    """One run over all sources, with a table of what became of the records unless `quiet`."""
+    forms = assembly.load_forms(config)
+    registry = assembly.load_registry(config)
+    with (
+        assembly.open_store(config, environment) as store,
+        assembly.open_sources(config, environment, forms) as sources,
+    ):
+        if not sources:
+            raise ConfigError("config.yml names no source; fill in at least one under `sources`.")
+        store.set_registry(registry)
+        reports = sync(store, sources, now=lambda: dt.datetime.now(dt.UTC), allow_deletions=allow_deletions)
+    if quiet:
+        return reports
+    screen.table(
+        "What became of the records",
+        ["source", "seen", "new", "edited", "unchanged", "deleted", "refused", "quarantined"],
+        [[report.source, *_counted(report.counts)] for report in reports],
+    )
+    return reports
+
+
+def _counted(counts: Counts) -> list[str]:
+    return [
+        f"{number:,}"
+        for number in (
+            counts.seen,
+            counts.new,
+            counts.edited,
+            counts.unchanged,
+            counts.deleted,
+            counts.refused,
+            counts.quarantined,
+        )
+    ]
+
+
+def status(config_path: ConfigPath = CONFIG) -> None:
+    """Show where the evaluations came from (each counts once), the last runs, and what waits in the quarantine.
+
+    Example: shakti status --config out/demo/config.yml
+    """
+    screen = Screen()
+    config = read_config(config_path)
+    with assembly.open_store(config, os.environ) as store:
+        seen, runs, waiting = store.sightings_summary(), store.runs(limit=8), store.quarantined()
+    screen.table(
+        "Stored instances, each once, by the sources that delivered it",
+        ["delivered by", "instances"],
+        [[" and ".join(sources), f"{count:,}"] for sources, count in seen.items()]
+        + [["together", f"{sum(seen.values()):,}"]],
+    )
+    screen.table(
+        "Last runs",
+        ["source", "began (UTC)", "new", "edited", "deleted", "refused", "error"],
+        [
+            [
+                run.source,
+                f"{run.started:%Y-%m-%d %H:%M}",
+                run.counts.new,
+                run.counts.edited,
+                run.counts.deleted,
+                run.counts.refused,
+                run.error or "",
+            ]
+            for run in runs
+        ],
+    )
+    if waiting:
+        screen.table(
+            "Quarantine: could not be read, kept sealed",
+            ["source", "record", "reason"],
+            [[one.source, one.native_id, one.reason] for one in waiting],
+        )
+    screen.next("shakti report" if seen else "shakti sync")
+
+
+def score(
+    config_path: ConfigPath = CONFIG,
+    as_json: AsJson = False,
+) -> None:
+    """Rate every provider with what is in the store, and show how: the coefficients of each group of peers.
+
+    Names and figures of single providers are in the lists of `shakti report`, which passes the gate.
+
+    Example: shakti score --json
+    """
+    screen = Screen()
+    config = read_config(config_path)
+    with assembly.open_store(config, os.environ) as store:
+        ratings = assembly.score(config, store)
+    if as_json:
+        screen.raw(json.dumps(ratings.audit, ensure_ascii=False, indent=2, sort_keys=True, default=str))
+        return
+    show_method(ratings, screen)
+    screen.next("shakti report")
+
+
+def show_method(ratings: Ratings, screen: Screen) -> None:
+    """The coefficients behind the lists: no provider, no survivor."""
+    screen.table(
+        f"Groups of peers, {ratings.window[0]} to {ratings.window[-1]}"
+        if ratings.window
+        else "Groups of peers",
+        ["role", "area", "rated as", "heard about", "with a result", "mean", "between", "within"],
+        [
+            [
+                group.role,
+                group.area,
+                group.unit,
+                group.members,
+                group.peers,
+                f"{group.mu:.0f}",
+                f"{group.tau:.1f}",
+                f"{group.sigma:.1f}",
+            ]
+            for group in ratings.groups
+            if group.peers
+        ],
+    )
+    screen.table(
+        "Answers to an enumerator against answers in the chat (points on 0-100, taken off)",
+        ["role", "difference", "± se", "known from"],
+        [[mode.role, f"{mode.beta:+.1f}", f"{mode.se:.1f}", mode.source] for mode in ratings.modes],
+    )
+
+
+def report(
+    config_path: ConfigPath = CONFIG,
+    out: Annotated[Path | None, typer.Option("--out", help="The folder (default: reports.folder).")] = None,
+    lang: Annotated[
+        Spoken | None, typer.Option("--lang", help="bn, hi or en (default: reports.language).")
+    ] = None,
+) -> None:
+    """Score, pass the gate, and write leaders.csv, leaders.xlsx, leaders.html (outward) and programme.csv (inside).
+
+    Example: shakti report --lang bn --out out/reports
+    """
+    screen = Screen()
+    config = read_config(config_path)
+    with assembly.open_store(config, os.environ) as store:
+        registry = store.registry()
+        ratings = assembly.score(config, store)
+    releases = assembly.release(
+        config, ratings, registry, assembly.load_forms(config), cutoff=now().date(), sample=config.sample
+    )
+    folder = out or config.path(config.reports.folder)
+    paths = write_all(releases.outward, releases.programme, folder, lang or config.reports.language)
+    show_lists(releases, paths, screen)
+    screen.next(f"open {folder / 'leaders.html'}; programme.csv stays inside the programme")
+
+
+def show_lists(releases: Releases, paths: Sequence[Path], screen: Screen) -> None:
+    """Where the lists are, and the first lines of the one that leaves the programme."""
+    rows = leaders(releases.outward, "en")
+    columns = ["area", "role", "place_low", "place_high", "name", "score_band", "n_band", "p_top"]
+    screen.table(
+        f"Recommended for recognition, {releases.outward.mark} ({len(rows)})",
+        columns,
+        [[row[column] for column in columns] for row in rows[:10]],
+    )
+    for path in paths:
+        screen.say(str(path))
+
+
+def run(config_path: ConfigPath = CONFIG) -> None:
+    """Read all sources now and then every schedule.every_minutes, until stopped; one scheduler a machine.
+
+    Example: shakti run --config config.yml
+    """
+    screen = Screen()
+    config = read_config(config_path)
+    with assembly.open_store(config, os.environ):  # keys and database are right before the first turn
+        pass
+
+    def turn() -> None:
+        for one in sync_once(config, os.environ, screen):
+            if one.error is not None:
+                screen.warn(f"{one.source}: {one.error}")
+
+    screen.say(f"Reading every {config.schedule.every_minutes} minutes; stop with Ctrl-C.")
+    run_forever(
+        turn,
+        every_minutes=config.schedule.every_minutes,
+        lock_path=config.path("data/scheduler.lock"),
+        now=lambda: dt.datetime.now(dt.UTC),
+    )
+    screen.next("shakti report")

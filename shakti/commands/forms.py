@@ -1,0 +1,173 @@
+"""`shakti forms`: check a form, build what the phones get, talk it in the terminal."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import uuid
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bot.phrases import load_words
+from bot.terminal import EndOfReplies, interview
+from shakti.commands.options import AsJson, now
+from shakti.screen import Screen
+from xlsforms import Form, FormError, load_form, to_xform
+from xlsforms.checks import Finding, check
+
+app = typer.Typer(no_args_is_help=True, help="Check, build and try the forms.")
+
+Media = Annotated[
+    Path | None, typer.Option("--media", help="The folder of attached lists (default: the form's own).")
+]
+
+
+@app.command(name="check")
+def check_forms(
+    forms: Annotated[list[Path], typer.Argument(help="Workbooks (.xlsx) or XForms (.xml).")],
+    media: Media = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what is wrong with a form, where, and how to mend it.
+
+    Example: shakti forms check xlsforms/duty_bearer_evaluation.xlsx
+    """
+    screen = Screen()
+    found = {path: check(path, media=media) for path in forms}
+    if as_json:
+        rows = [
+            {"form": str(path), **asdict(finding)} for path, all_of in found.items() for finding in all_of
+        ]
+        screen.raw(json.dumps(rows, ensure_ascii=False, indent=2))
+    else:
+        for path, findings in found.items():
+            _say(screen, path, findings)
+    if any(finding.level == "error" for findings in found.values() for finding in findings):
+        raise typer.Exit(1)
+    if not as_json:
+        screen.next(f"shakti forms build {forms[0]}")
+
+
+def _say(screen: Screen, path: Path, findings: tuple[Finding, ...]) -> None:
+    for finding in findings:
+        screen.say(f"{path}: {finding}")
+    counts = Counter(finding.level for finding in findings)
+    summary = ", ".join(f"{counts[level]} {level}s" for level in ("error", "warning", "note"))
+    screen.say(f"{path}: {summary}")
+
+
+@app.command()
+def build(
+    forms: Annotated[list[Path], typer.Argument(help="Workbooks (.xlsx).")],
+    out: Annotated[Path, typer.Option("--out", help="The folder for the XForms.")] = Path("out/forms"),
+    media: Media = None,
+) -> None:
+    """Write the XForm of each workbook, with the lists attached to it, as the platforms and phones use them.
+
+    Example: shakti forms build xlsforms/duty_bearer_evaluation.xlsx --out out/forms
+    """
+    screen = Screen()
+    ready = [(path, load_form(path, media=media)) for path in forms]  # all are right before one is written
+    out.mkdir(parents=True, exist_ok=True)
+    for path, form in ready:
+        for warning in to_xform(path).warnings if path.suffix.lower() != ".xml" else ():
+            screen.warn(f"{path}: {warning}")
+        _write(out / f"{form.form_id}.xml", form.xform)
+        for name, text in sorted((form.media or {}).items()):
+            _write(out / name, text)
+        screen.say(
+            f"{path} → {out / form.form_id}.xml ({form.form_id} {form.version}, {len(form.questions)} questions)"
+        )
+    screen.next(f"shakti forms interview {forms[0]} --language bn")
+
+
+def _write(path: Path, text: str) -> None:
+    """The whole file or the old one: never half of it."""
+    part = path.with_name(f".{path.name}.part")
+    part.write_text(text, encoding="utf-8")
+    part.replace(path)
+
+
+@app.command(name="interview")
+def interview_form(
+    form: Annotated[Path, typer.Argument(help="A workbook (.xlsx) or an XForm (.xml).")],
+    language: Annotated[
+        str | None, typer.Option("--language", help="bn, hi, en: a language of the form.")
+    ] = None,
+    answers: Annotated[
+        Path | None, typer.Option("--answers", help="Read the replies from this file, one a line.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Write the finished instance to this file.")
+    ] = None,
+    media: Media = None,
+) -> None:
+    """Talk a form in the terminal, question by question. An empty reply skips.
+
+    Example: shakti forms interview xlsforms/services_checkin.xlsx --language bn
+    Example: shakti forms interview FORM.xlsx --language en --answers replies.txt --out filled.xml
+    """
+    screen = Screen()
+    loaded = load_form(form, media=media)
+    spoken = _language(loaded, language)
+    replies = _replies(answers)
+    try:
+        xml = interview(
+            loaded,
+            replies,
+            screen.say,
+            words=load_words(),
+            language=spoken,
+            now=now,
+            instance_id=f"uuid:{uuid.uuid4()}",
+        )
+    except EndOfReplies as error:
+        where = f"{answers}: " if answers else ""
+        raise FormError(f"{where}{error}") from error
+    unused = [reply for reply in replies if reply.strip()] if answers else []
+    if unused:
+        screen.warn(f"{answers}: {len(unused)} replies were not used; the interview was over before them.")
+    if out is None:
+        screen.raw(xml)
+        screen.next("the same with --out FILE.xml keeps the instance")
+        return
+    out.parent.mkdir(parents=True, exist_ok=True)
+    _write(out, xml)
+    screen.next(f"put {out} into the folder of sources.collect and run shakti sync")
+
+
+def _language(form: Form, language: str | None) -> str | None:
+    if language is None:
+        return form.default_language
+    try:
+        return form.language(language)
+    except KeyError as error:
+        raise typer.BadParameter(str(error.args[0]), param_hint="--language") from error
+
+
+def _replies(answers: Path | None) -> Iterator[str]:
+    """The lines of the file, or what is typed until the end of input."""
+    if answers is None:
+        return _typed()
+    try:
+        return iter(answers.read_text(encoding="utf-8-sig").splitlines())
+    except (OSError, UnicodeDecodeError) as error:
+        raise FormError(
+            f"{answers} cannot be read ({error}); it must be a UTF-8 text with one reply a line."
+        ) from error
+
+
+def _typed() -> Iterator[str]:
+    while True:
+        if sys.stdin.isatty():
+            os.write(sys.stderr.fileno(), b"> ")
+        line = sys.stdin.readline()
+        if not line:
+            return
+        yield line.rstrip("\n")

@@ -1,0 +1,103 @@
+"""`shakti keys` and `shakti codes`: what must be made once before the first evaluation."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bot.outbox import new_key_pair
+from connector import new_code, new_key, new_pair
+from shakti import assembly
+from shakti.commands.options import CONFIG, ConfigPath
+from shakti.config import ConfigError, Secrets, read_config
+from shakti.screen import Screen
+
+keys = typer.Typer(no_args_is_help=True, help="Make the programme's keys.")
+codes = typer.Typer(no_args_is_help=True, help="Issue survivor codes from the programme's roll.")
+
+MOST_CODES = 100_000
+
+
+@keys.command(name="new")
+def new_keys(
+    out: Annotated[Path, typer.Option("--out", help="The file for the variables; it must not exist yet.")],
+    config_path: ConfigPath = CONFIG,
+) -> None:
+    """Write all keys as environment variables into one file, and the key that opens texts into another.
+
+    Example: shakti keys new --out secrets/shakti.env
+    """
+    screen = Screen()
+    config = read_config(config_path)
+    values, text_private = fresh_keys(config.secrets)
+    private_path = out.with_name(out.name + ".text-private")
+    _write_new(private_path, text_private + "\n")
+    _write_new(out, "".join(f"export {name}={value}\n" for name, value in values.items()))
+    screen.say(
+        f"{out}: the keys of this machine, readable by you alone. Keep a copy apart from backups of the data."
+    )
+    screen.say(f"{private_path}: opens free text. Give it to two key holders and delete it here.")
+    screen.next(f"set -a; . {out}; set +a; then shakti codes issue --count 50 --out codes.csv")
+
+
+def fresh_keys(names: Secrets) -> tuple[dict[str, str], str]:
+    """(variable name → value for all keys a machine needs, the private key that opens texts)."""
+    text_private, text_public = new_pair()
+    outbox = new_key_pair()
+    values = {
+        names.pseudonym_key_env: new_key(),
+        names.text_public_key_env: text_public,
+        names.outbox_public_key_env: outbox.public,
+        names.outbox_private_key_env: outbox.private,
+        names.drafts_key_env: new_key(),
+        names.sender_key_env: new_key(),
+    }
+    return values, text_private
+
+
+@codes.command()
+def issue(
+    count: Annotated[int, typer.Option("--count", min=1, max=MOST_CODES, help="How many codes.")],
+    out: Annotated[Path, typer.Option("--out", help="The file for the codes; it must not exist yet.")],
+    config_path: ConfigPath = CONFIG,
+) -> None:
+    """Issue new survivor codes: the file goes to whoever keeps the roll, the store keeps only their pseudonyms.
+
+    Example: shakti codes issue --count 50 --out codes.csv
+    """
+    screen = Screen()
+    config = read_config(config_path)
+    made = sorted({new_code(secrets.randbelow(10**8)) for _ in range(count)})
+    while len(made) < count:
+        made = sorted({*made, new_code(secrets.randbelow(10**8))})
+    with assembly.open_store(config, os.environ) as store:
+        _write_new(out, "")  # a place that cannot be written is noticed before a code is issued
+        if store.add_codes(made) < count:
+            out.unlink()
+            raise ConfigError(
+                "By chance a code came up that was issued before, and none was handed out; run it again."
+            )
+    out.write_text("code\n" + "".join(f"{code}\n" for code in made), encoding="utf-8")
+    screen.say(
+        f"{out}: {count} codes. One for each survivor on the roll; delete the file when they are handed out."
+    )
+    screen.next("shakti sync")
+
+
+def _write_new(path: Path, text: str) -> None:
+    """A file of its owner's alone; one that exists is never overwritten."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError as error:
+        raise ConfigError(
+            f"{path} exists already and is not overwritten; name another file or move it away."
+        ) from error
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be written ({error.strerror}); name another place.") from error
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
