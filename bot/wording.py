@@ -7,12 +7,12 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from bot.phrases import Helpline, Words
+from bot.phrases import LANGUAGES, Helpline, Words
 from bot.turns import Button, Reply
 from bot.understand import Suggestion, in_digits_of, signs
-from xlsforms import Prompt, ReviewLine
+from xlsforms import Form, Prompt, ReviewLine
 
-__all__ = ["Wording", "plain"]
+__all__ = ["Wording", "language_menu", "plain"]
 
 MOST_BUTTONS = 12  # more do not fit a small screen: then the list is written out
 LONGEST_LIST = 40
@@ -109,6 +109,39 @@ class Wording:
         text = "\n".join((self.say(opening), *shown, self.say("call_log"), self.say("go_on_or_stop")))
         return Reply(text, (self.button("continue", "continue:"), self.button("stop_delete", "stop:")))
 
+    def intro(self, idle_minutes: int, before: Iterable[str]) -> Reply:
+        """The first message: what this is, what is kept, who sees it, what it is not, and whether it is safe."""
+        keys = ("intro_what", "intro_kept", "intro_who", "intro_limits", "intro_words", "intro_safe")
+        values = {"minutes": idle_minutes, "emergency": self.words.emergency_number()}
+        text = "\n".join((*before, *(self.say(key, **values) for key in keys)))
+        return Reply(text, (self.button("begin", "begin:"), self.button("not_now", "not_now:")))
+
+    def form_menu(self, forms: Iterable[Form], before: Iterable[str]) -> Reply:
+        """Which of the forms to talk about."""
+        buttons = tuple(Button(self.form_title(form), f"form:{form.form_id}") for form in forms)
+        return Reply("\n".join((*before, self.say("which_form"))), buttons)
+
+    def form_title(self, form: Form) -> str:
+        """XForms have one title for all languages, so phrases.csv may give better ones."""
+        key = f"form.{form.form_id}"
+        return self.say(key) if self.words.phrases.has(key) else form.title
+
+    def way_out(self, prompt: Prompt) -> Reply:
+        """After too many misreadings: skip where allowed, a person, or stop."""
+        key = "misread_offer_needed" if prompt.required else "misread_offer"
+        skip = () if prompt.required else (self.button("skip", f"skip:{prompt.path}"),)
+        return Reply(self.say(key), (*skip, self.button("person", "help:"), self.button("stop", "stop:")))
+
+    def confirm_stop(self) -> Reply:
+        """Asks before stopping when only a classifier heard it."""
+        buttons = (self.button("stop_delete", "stop:"), self.button("continue", "continue:"))
+        return Reply(self.say("confirm_stop"), buttons)
+
+    def change_which(self) -> Reply:
+        """Asks for the number of an answer in the review."""
+        buttons = (self.button("continue", "continue:"), self.button("stop", "stop:"))
+        return Reply(self.say("change_which"), buttons)
+
     def _example(self, reason: str) -> str:
         return self.digits(_EXAMPLES[reason])
 
@@ -147,6 +180,15 @@ _EXAMPLES = {
     "not_a_date": EXAMPLE_DATE.strftime("%d/%m/%Y"),
     "not_a_time": "14:30",
 }
+
+
+def language_menu(words: Words, before: Iterable[str] = ()) -> Reply:
+    """Which language to talk in, asked in all of them."""
+    every = [Wording(words, language) for language in LANGUAGES]
+    text = "\n".join((*before, *(wording.say("choose_language") for wording in every)))
+    return Reply(
+        text, tuple(Button(each.say("language_name"), f"language:{each.language}") for each in every)
+    )
 
 
 def plain(reply: Reply) -> str:
