@@ -14,6 +14,8 @@ _DECIMAL = re.compile(r"[+-]?(?:[0-9]{1,30}(?:\.[0-9]{0,30})?|\.[0-9]{1,30})", r
 _LARGEST = 2**31 - 1  # JavaRosa's integers have 32 bits
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 ACKNOWLEDGED = "OK"
+MAX_TEXT = 10_000
+"""Characters of one answer: several pages. A whole instance stays far below what is read back."""
 
 
 def canonical(path: str, kind: str, text: str) -> str:
@@ -21,6 +23,8 @@ def canonical(path: str, kind: str, text: str) -> str:
 
     Text keeps every character it was typed with ("0712"), except those XML cannot hold.
     """
+    if len(text) > MAX_TEXT:
+        raise Refused(path, "type")
     text = _NOT_XML.sub("", text)
     if kind == "text":
         return "" if text.isspace() else text

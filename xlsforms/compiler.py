@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
 from types import MappingProxyType
 
@@ -248,6 +249,7 @@ class _Builder:
         governors = self._governors(keyed)
         asked = tuple(self._asked(control, governors) for control in self.model.controls)
         rules = self._numbered(keyed, governors)
+        fires = self._fires(rules)
         first, changes = self._set_values()
         return Program(
             where=self.where,
@@ -256,9 +258,9 @@ class _Builder:
             types=MappingProxyType(self.types),
             asked=asked,
             by_path={question.path: question for question in asked},
-            rules=rules,
+            rules=tuple(_awakening(rule, fires) for rule in rules),
             governor=governors,
-            fires=self._fires(rules),
+            fires=fires,
             watchers=self._watchers(),
             filtered=frozenset(
                 question.path for question in asked if question.choices and question.choices.filtered
@@ -292,3 +294,9 @@ class _Builder:
             pair = action.path, self.expression(action.expression, action.path, what)
             (first if action.on is None else changes.setdefault(action.on, [])).append(pair)
         return tuple(first), {path: tuple(pairs) for path, pairs in changes.items()}
+
+
+def _awakening(rule: Rule, fires: Mapping[str, tuple[int, ...]]) -> Rule:
+    """A relevance with the rules that read what it decides about, and those right below it."""
+    readers = {number for path in rule.governed for number in fires.get(path, ())}
+    return replace(rule, awakens=tuple(sorted(readers.union(rule.inner))))

@@ -191,6 +191,8 @@ def _kind(bind: Bind, control: Control | None, computed: bool) -> str:
         return "calculate" if bind.calculate or computed else "hidden"
     if control.tag == "upload":
         return control.media.partition("/")[0] or "file"
+    if "query" in control.parameters:
+        return "select_one_external"
     if control.tag in _CONTROLS:
         return _CONTROLS[control.tag]
     if bind.type == "string" and bind.readonly == "true()":

@@ -1,7 +1,7 @@
 """The grammar of XForms expressions: elementpath's XPath 1.0 parser, taught ODK's functions.
 
 Only the parser is used. elementpath's evaluator disagrees with ODK on blanks and on text that looks
-like a number (docs/conformance.md), so `xlsforms.xpath` turns the parsed tokens into closures.
+like a number, so `xlsforms.xpath` turns the parsed tokens into closures.
 """
 
 from __future__ import annotations

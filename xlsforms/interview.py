@@ -356,8 +356,10 @@ def _onward(run: Run, state: State, path: str) -> str | None:
 
 def _moved_on(run: Run, state: State, path: str) -> State:
     """The state with the cursor behind `path`. Who has once come to the end is not led through it all again."""
-    ended = state["jumped"] or _next(run, path) is None
-    return run.state({**state, "jumped": ended}, _onward(run, state, path))
+    following = None if state["jumped"] else _next(run, path)
+    if following is not None:
+        return run.state(state, following)
+    return run.state({**state, "jumped": True}, _unseen(run))
 
 
 def _next(run: Run, path: str | None) -> str | None:

@@ -21,7 +21,8 @@ class Rule:
     """One calculation or relevance.
 
     `governed`: what a relevance decides about, as far as no rule further inside does (questions and
-    groups); `parent`: the path whose relevance stands above it; `inner`: numbers of the rules below it.
+    groups); `parent`: the path whose relevance stands above it; `inner`: numbers of the rules below it;
+    `awakens`: the rules to run when the verdict changes.
     """
 
     path: str
@@ -30,6 +31,7 @@ class Rule:
     governed: tuple[str, ...] = ()
     parent: str | None = None
     inner: tuple[int, ...] = ()
+    awakens: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

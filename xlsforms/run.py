@@ -160,7 +160,8 @@ class Run:
             return
         self.store(path, value)
         if applies:
-            self._fire(path)
+            self.changed.add(path)
+            self.wake(self.program.fires.get(path, ()))
 
     def _apply_relevance(self, rule: Rule) -> None:
         """Answers of a part that no longer applies are put aside; they come back with it."""
@@ -177,14 +178,8 @@ class Run:
         for member in rule.governed:
             if member in source:
                 target[member] = source.pop(member)
-            self._fire(member)
-        self.wake(rule.inner)
-
-    def _fire(self, path: str) -> None:
-        self.changed.add(path)
-        numbers = self.program.fires.get(path)
-        if numbers:
-            self.wake(numbers)
+        self.changed.update(rule.governed)
+        self.wake(rule.awakens)
 
     def _trigger(self, path: str) -> None:
         """Values the form gives to others when this answer changes."""

@@ -170,6 +170,13 @@ def test_an_answer_is_kept_in_the_form_xforms_stores_it(
     assert said.value("q") == kept
 
 
+def test_an_answer_has_a_length_that_can_be_stored(talk: Begin) -> None:
+    said = talk("| survey |\n| | type | name | label |\n| | text | q | Q |")
+    with pytest.raises(Refused):
+        said.say("x" * 10_001)
+    assert len(said.say("x" * 10_000).value("q")) == 10_000
+
+
 @pytest.mark.parametrize("number", ["2147483648", "1e3", "٣", "--1", "99999999999999999999"])
 def test_whole_numbers_are_written_in_plain_digits_and_fit_32_bits(talk: Begin, number: str) -> None:
     said = talk("| survey |\n| | type | name | label |\n| | integer | q | Q |")
