@@ -171,3 +171,16 @@ def test_every_pair_of_shown_places_is_safe_where_three_levels_meet() -> None:
     for big, small in combinations(sorted(shown, key=lambda key: -len(tree.survivors(key))), 2):
         if _is_below(tree, small, big):
             assert len(tree.survivors(big) - tree.survivors(small)) not in range(1, K)
+
+
+def test_a_place_is_asked_before_the_larger_place_around_it_even_if_both_are_of_one_size() -> None:
+    """Shown the other way round, the block would join unasked a district that less the block tells of three survivors."""
+    tree = tree_of(
+        ("p1", "z_block", "ab"),
+        ("p2", "z_block", "cde"),
+        ("z_block", "a_district", "abcde"),
+        ("p3", "a_district", "abc"),
+        ("a_district", None, "abcde"),
+    )
+    assert betrayed(tree, frozenset({"z_block", "a_district"})) == ["a_district"]
+    assert published(tree) == {"a_district"}
