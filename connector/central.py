@@ -23,6 +23,7 @@ __all__ = ["CentralSource"]
 
 PAGE_ROWS = 500
 OVERLAP = dt.timedelta(minutes=10)  # longer than a request with attachments may take to commit
+BEGINNING = "1970-01-01T00:00:00.000Z"
 MARKS = ("submissionDate", "updatedAt", "deletedAt")
 
 Row = Mapping[str, Any]
@@ -115,9 +116,8 @@ class CentralSource:
         """ODK Central needs no acknowledgement."""
 
     def _filter(self, since: str) -> dict[str, str]:
-        if not since:
-            return {}
-        return {"$filter": " or ".join(f"__system/{mark} ge {since}" for mark in MARKS)}
+        # The first run names deletions too: what was deleted before it must not come back by another source.
+        return {"$filter": " or ".join(f"__system/{mark} ge {since or BEGINNING}" for mark in MARKS)}
 
     def _walk(
         self, selection: Mapping[str, str], etag: str | None
@@ -136,7 +136,7 @@ class CentralSource:
         while True:
             body = self._json(answer)
             rows, link = body.get("value"), body.get("@odata.nextLink")
-            if not isinstance(rows, list):
+            if not _are_rows(rows):
                 raise RetryLater(f"{self._http.place} answered without rows; the next run tries again.")
             fresh = {str(row["__id"]) for row in rows} - seen
             if link and not fresh:
@@ -237,6 +237,13 @@ def _on_our_host(link: str) -> str:
     parts = urlsplit(link)
     _, version, rest = parts.path.partition("/v1/")
     return f"{version}{rest}?{parts.query}"
+
+
+def _are_rows(rows: Any) -> bool:
+    """Whether it has the shape of a page of rows: everything after this relies on it."""
+    return isinstance(rows, list) and all(
+        isinstance(row, dict) and row.get("__id") and isinstance(row.get("__system"), dict) for row in rows
+    )
 
 
 def _root(row: Row) -> str:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from bot.runtime import find_rasa_python
 from shakti.demo.run import run_demo
 from shakti.screen import Screen
 
@@ -25,4 +26,4 @@ def demo(
 
     Example: shakti demo --out out/demo
     """
-    run_demo(out, seed=seed, evaluations=evaluations, screen=Screen())
+    run_demo(out, seed=seed, evaluations=evaluations, rasa=find_rasa_python(), screen=Screen())

@@ -13,7 +13,7 @@ from pathlib import Path
 from bot.clerk import open_clerk
 from bot.errors import BotError, NotRunningError
 from bot.outbox import Outbox
-from bot.runtime import Running, find_rasa_python, new_sender, train
+from bot.runtime import Running, new_sender, train
 from bot.turns import Message, Reply
 from connector import RunReport
 from reports import write_all
@@ -55,9 +55,11 @@ class Place:
         return self.config.path(self.config.sources.collect.folder)
 
 
-def run_demo(out: Path, *, seed: int, evaluations: int, screen: Screen) -> None:
-    """Everything, with progress on stderr; what it started is stopped, whatever happens."""
-    rasa = find_rasa_python()
+def run_demo(out: Path, *, seed: int, evaluations: int, rasa: Path | None, screen: Screen) -> None:
+    """Everything, with progress on stderr; what it started is stopped, whatever happens.
+
+    `rasa` is the Python of Rasa's environment; None talks the conversations without it.
+    """
     if rasa is None:
         screen.warn(NO_RASA)
     today = dt.datetime.now().astimezone().date()
