@@ -68,7 +68,7 @@ class CollectSource:
         fresh = [(name, text) for name, text in self._read() if _changed(seen.get(name), text)]
         read = {name: self._parsed(text) for name, text in fresh}
         for name, text in fresh:
-            seen[name] = _remembered(text, read[name])
+            seen[name] = self._remembered(text, read[name])
         before = {one.instance: one.deprecated for one in seen.values() if one.deprecated}
         for start in range(0, len(fresh), self._files_per_page):
             some = fresh[start : start + self._files_per_page]
@@ -112,6 +112,13 @@ class CollectSource:
         if not instance.instance_id:
             return SkipRecord("The instance has no instanceID, so it cannot be told from another one.")
         return instance
+
+    def _remembered(self, text: bytes, read: Instance | SkipRecord) -> _Seen:
+        """Without a digest where it could not be read: it is tried again, with the workbook that was missing."""
+        if isinstance(read, SkipRecord):
+            return _Seen("")
+        digest = _digest(text) if self._forms.has(read.form_id, read.version) else ""
+        return _Seen(digest, without_uuid(read.instance_id), without_uuid(read.deprecated_id or ""))
 
     def _page(
         self,
@@ -167,12 +174,6 @@ def _root(version_id: str, before: Mapping[str, str]) -> str:
 
 def _changed(known: _Seen | None, text: bytes) -> bool:
     return known is None or known.digest != _digest(text)
-
-
-def _remembered(text: bytes, read: Instance | SkipRecord) -> _Seen:
-    if isinstance(read, SkipRecord):
-        return _Seen(_digest(text))
-    return _Seen(_digest(text), without_uuid(read.instance_id), without_uuid(read.deprecated_id or ""))
 
 
 def _digest(text: bytes) -> str:

@@ -131,7 +131,7 @@ def _values(answers: Mapping[str, str], marks: Iterable[Mark]) -> dict[str, floa
     """Raw coded values; what she did not know, would not say, or was not asked is absent."""
     values: dict[str, float] = {}
     for mark in marks:
-        value = _value(mark, answers.get(mark.path, ""))
+        value = _value(mark, answers.get(mark.path, "")) if mark.measures else None
         if mark.measures and value is not None:
             values[mark.measures] = value
     return values

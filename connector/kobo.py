@@ -98,7 +98,13 @@ class KoboSource:
         ]
         for start in range(0, len(changed), CHANGED_ROWS):
             some = changed[start : start + CHANGED_ROWS]
-            yield self._page(self._rows({"_id": {"$in": some}}, len(some))["results"], None)
+            rows = self._rows({"_id": {"$in": some}}, len(some))["results"]
+            if not rows:
+                # Rows deleted meanwhile may be missing, but not all: an operator a server does not know matches nothing.
+                raise RetryLater(
+                    f"{self._http.place} lists changed rows and does not send them; the next run tries again."
+                )
+            yield self._page(rows, None)
         yield Page(listing=frozenset(newest))
 
     def form_version(self, native_form: str, native_version: str) -> FormVersion:
@@ -147,11 +153,7 @@ class KoboSource:
         if fields:
             params["fields"] = json.dumps(fields)
         answer = self._http.get_json(self._path + "data/", params, missing=self._missing)
-        if (
-            not isinstance(answer, dict)
-            or not isinstance(answer.get("results"), list)
-            or "count" not in answer
-        ):
+        if not _is_listing(answer):
             raise RetryLater(f"{self._http.place} answered without a list of rows; the next run tries again.")
         return answer
 
@@ -204,6 +206,16 @@ class KoboSource:
 
     def _asset(self, path: str) -> Any:
         return self._http.get_json(path, {"format": "json"}, missing=self._missing)
+
+
+def _is_listing(answer: Any) -> bool:
+    """Whether it has the shape of a page of rows: everything after this relies on it."""
+    if not isinstance(answer, dict) or not isinstance(answer.get("count"), int):
+        return False
+    rows = answer.get("results")
+    return isinstance(rows, list) and all(
+        isinstance(row, dict) and isinstance(row.get("_id"), int) and row.get("_uuid") for row in rows
+    )
 
 
 def _root(row: Row) -> str:

@@ -36,6 +36,13 @@ class LocalForms:
             "let the `kobo` source read it, or name it in the source's aliases."
         )
 
+    def has(self, native_form: str, native_version: str) -> bool:
+        """Whether that very version is at hand."""
+        try:
+            return self.names(native_form, native_version) in self._forms
+        except SkipRecord:
+            return False
+
     def version(self, native_form: str, native_version: str) -> FormVersion:
         """The form's version with its marks. SkipRecord when that version is not at hand."""
         form_id, version = self.names(native_form, native_version)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from http.cookiejar import DefaultCookiePolicy
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import SplitResult, urljoin, urlsplit
@@ -118,6 +119,8 @@ class HttpSession:
         self._timeout = timeout
         self._auth = _Credential(authorization)
         self._http = requests.Session()
+        # No cookies: Central takes one without an Authorization header for a browser, and refuses it.
+        self._http.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         adapter = HTTPAdapter(max_retries=(patience or Patience()).as_retry())
         self._http.mount("https://", adapter)
         self._http.mount("http://", adapter)
@@ -241,7 +244,8 @@ class HttpSession:
         if status in (404, 410):
             return NotThere(f"{self.place} {missing or 'does not know what was asked for; check the ids'}.")
         return GiveUp(
-            f"{self.place} refused the question (status {status}); it may be a version this program does not know."
+            f"{self.place} refused the question (status {status}); check that the form is deployed there and that "
+            "`url` is the server's address."
         )
 
 

@@ -49,8 +49,12 @@ def sync(
     `allow_deletions` lets more than 20 % of a source's rows be deleted in this run. Errors of a source end in its
     report and in the ledger.
     """
+    every = tuple(sources)
+    names = [source.name for source in every]
+    if len(set(names)) < len(names):
+        raise ValueError(f"every source needs a name of its own, such as 'kobo:<asset>': {', '.join(names)}")
     return tuple(
-        _run(store, source, now=now, allow_deletions=allow_deletions, progress=progress) for source in sources
+        _run(store, source, now=now, allow_deletions=allow_deletions, progress=progress) for source in every
     )
 
 

@@ -103,7 +103,7 @@ def unverified_counts(connection: Connection) -> dict[tuple[str, str], int]:
 
 
 def sightings_summary(connection: Connection) -> dict[tuple[str, ...], int]:
-    """{the sources that saw an instance, sorted: how many such instances are stored}, each instance once."""
+    """{the kinds of source that saw an instance, sorted: how many such instances are stored}."""
     table, seen = tables.submission, tables.sighting
     rows = connection.execute(
         select(seen.c.submission_id, seen.c.source)
@@ -111,10 +111,10 @@ def sightings_summary(connection: Connection) -> dict[tuple[str, ...], int]:
         .where(table.c.deleted.is_(False), seen.c.deleted.is_(False))
         .order_by(seen.c.submission_id, seen.c.source)
     )
-    by_instance: dict[int, list[str]] = defaultdict(list)
+    by_instance: dict[int, set[str]] = defaultdict(set)
     for row in rows:
-        by_instance[row.submission_id].append(row.source)
-    return dict(sorted(Counter(tuple(sources) for sources in by_instance.values()).items()))
+        by_instance[row.submission_id].add(row.source.split(":", 1)[0])
+    return dict(sorted(Counter(tuple(sorted(kinds)) for kinds in by_instance.values()).items()))
 
 
 def registry_of(connection: Connection) -> Registry:

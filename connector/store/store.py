@@ -251,7 +251,7 @@ class Store:
             return reading.unverified_counts(connection)
 
     def sightings_summary(self) -> dict[tuple[str, ...], int]:
-        """{sources that saw it: how many instances}; the figures add up to the instances stored."""
+        """{kinds of source that saw it, such as ("collect", "kobo"): how many}; they add up to the instances stored."""
         with reader(self._engine) as connection:
             return reading.sightings_summary(connection)
 

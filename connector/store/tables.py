@@ -13,7 +13,6 @@ from sqlalchemy import (
     DateTime,
     Float,
     ForeignKey,
-    Index,
     Integer,
     LargeBinary,
     MetaData,
@@ -88,7 +87,7 @@ submission = Table(
     Column("role", String(64)),
     Column("place", String(64)),
     Column("day", Date),
-    Column("quarter", String(6)),
+    Column("quarter", String(6), index=True),
     Column("seconds", Integer),
     Column("survivor", String(32)),
     Column("collector", String(32)),
@@ -96,21 +95,19 @@ submission = Table(
     Column("flags", Text, nullable=False),
     UniqueConstraint("form_id", "root_id"),
 )
-Index("ix_submission_quarter", submission.c.quarter)
 
 # Where an instance was seen. The content is the owner's; the others are kept to know how often it arrived.
 sighting = Table(
     "sighting",
     metadata,
     Column("source", String(64), primary_key=True),
-    Column("submission_id", ForeignKey("submission.id"), primary_key=True),
+    Column("submission_id", ForeignKey("submission.id"), primary_key=True, index=True),
     Column("native_id", String(255), nullable=False),
     Column("version_id", String(64), nullable=False, index=True),
     Column("review", String(16), nullable=False),
     Column("changed_at", DateTime(timezone=True)),
     Column("deleted", Boolean, nullable=False),
 )
-Index("ix_sighting_submission_id", sighting.c.submission_id)
 
 # The raw coded value of each indicator that was answered.
 indicator_value = Table(

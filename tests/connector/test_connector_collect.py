@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from connector_worlds import ANSWERS, KEYS, NOW, instance_id, instance_xml
+from connector_worlds import ANSWERS, FORM, KEYS, NOW, instance_id, instance_xml, write_workbook
 
 from connector import CollectSource, Counts, GiveUp, RunReport, Store, sync
-from xlsforms import Form
+from xlsforms import Form, load_form
 
 
 @pytest.fixture
@@ -103,6 +103,20 @@ def test_a_repaired_file_leaves_the_quarantine(store: Store, folder: Path, form:
     path.write_text(instance_xml(1), encoding="utf-8")
     assert run(store, folder, form).counts == Counts(new=1)
     assert store.quarantined() == []
+
+
+def test_a_file_of_another_version_is_read_once_its_workbook_is_there(
+    store: Store, folder: Path, form: Form, tmp_path: Path
+) -> None:
+    leave(folder, "one", instance_xml(1, version="2027010101"))
+    assert run(store, folder, form).counts == Counts(quarantined=1)
+    write_workbook(FORM.replace("2026112301", "2027010101"), tmp_path / "small_evaluation.xlsx")
+    newer = load_form(tmp_path / "small_evaluation.xlsx")
+    assert run(store, folder, newer).counts == Counts(new=1)
+    assert store.quarantined() == []
+    # The store knows that version now: the older workbook is enough.
+    leave(folder, "two", instance_xml(2, version="2027010101"))
+    assert run(store, folder, form).counts.new == 1
 
 
 def test_a_form_under_the_platforms_name_is_read_where_it_is_mapped(

@@ -280,6 +280,21 @@ def test_a_listing_that_breaks_off_deletes_nothing(
     assert run(store, source).counts.deleted == 1
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [{"detail": "?"}, {"count": 1, "results": [{"name": "no id"}]}, {"count": 3, "results": []}, []],
+    ids=["no rows", "rows without ids", "fewer rows than counted", "a list"],
+)
+def test_an_answer_of_another_shape_concludes_nothing(store: Store, answer: object) -> None:
+    with (
+        Scripted(lambda _: Reply(answer)) as site,
+        KoboSource(site.url, token=TOKEN, asset=ASSET, patience=AT_ONCE) as kobo,
+    ):
+        report = run(store, kobo)
+    assert isinstance(report.error, RetryLater)
+    assert store.cursor("kobo") is None
+
+
 def test_a_wrong_token_is_told_and_kept_out_of_the_ledger(
     store: Store, server: KoboServer, workbook: Path
 ) -> None:

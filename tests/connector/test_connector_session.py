@@ -56,6 +56,14 @@ def test_the_credential_travels_in_the_header_alone() -> None:
     assert (asked.path, asked.query) == ("/api/", {"format": "json"})
 
 
+def test_a_cookie_is_never_sent_back() -> None:
+    """Central takes a request with a cookie for a browser's."""
+    with talking(Reply({}, headers={"Set-Cookie": "session=abc; Path=/"})) as (server, http):
+        http.get("api/")
+        http.get("api/")
+    assert not any("Cookie" in asked.headers for asked in server.asked)
+
+
 def test_an_unreachable_server_is_a_matter_of_time() -> None:
     with Scripted(lambda _: Reply({})) as server:
         address = server.url
@@ -98,6 +106,8 @@ def test_the_secret_is_in_no_error_log_or_repr(caplog: pytest.LogCaptureFixture)
             told += [str(caught.value), repr(caught.value)]
             cause = caught.value.__cause__
             told.append(repr(vars(cause)) if cause else "")
+            # The library's error would carry the request, and with it the header.
+            assert getattr(cause, "request", None) is None
     everything = "\n".join(told) + caplog.text
     assert "KoboToolbox" in everything
     assert "s3cr3t" not in everything

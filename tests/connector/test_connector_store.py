@@ -229,6 +229,13 @@ def test_a_complete_listing_deletes_what_it_lacks(ready: Store) -> None:
     assert ready.record("kobo", Page(listing=listing), now=NOW) == Counts()
 
 
+def test_a_listing_of_one_platform_leaves_what_the_other_owns(ready: Store) -> None:
+    record(ready, submission(1, source="kobo", changed_at=EARLY))
+    record(ready, submission(1, source="central", changed_at=LATE))
+    assert ready.record("kobo", Page(listing=frozenset(["another"])), now=NOW) == Counts(deleted=1)
+    assert ready.sightings_summary() == {("central",): 1}
+
+
 @pytest.mark.parametrize(
     "answers",
     [{"consent": "no"}, {"consent": ""}, {"adult": "no"}, {"practice": "yes"}],

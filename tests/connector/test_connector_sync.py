@@ -146,6 +146,12 @@ def test_a_person_may_allow_the_deletions(store: Store, fixed: Callable[..., Fix
     assert report.counts == Counts(deleted=10)
 
 
+def test_two_sources_of_one_name_are_refused(store: Store, fixed: Callable[..., Fixed]) -> None:
+    """They would share a cursor, and each sweep would delete the other's rows."""
+    with pytest.raises(ValueError, match="a name of its own"):
+        reports(store, fixed("kobo", page(1)), fixed("kobo", page(2)))
+
+
 def test_progress_is_told_after_each_page(store: Store, fixed: Callable[..., Fixed]) -> None:
     told: list[tuple[str, int]] = []
     sync(
