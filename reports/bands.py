@@ -44,10 +44,10 @@ def reliability_class(reliability: float) -> str:
 
 
 def percent(value: float) -> float:
-    """A probability in whole percent."""
-    return round(value, 2)
+    """A probability in whole percent, .01 to .99: draws that all agree are no certainty."""
+    return min(0.99, max(0.01, round(value, 2)))
 
 
 def five_percent(value: float) -> float:
-    """A probability in steps of 5 in 100."""
-    return round(round(value * 20) / 20, 2)
+    """A probability in steps of 5 in 100, .05 to .95."""
+    return min(0.95, max(0.05, round(round(value * 20) / 20, 2)))

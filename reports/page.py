@@ -159,9 +159,7 @@ def _strip(figures: Figures, average: int | None, say: Words) -> Strip:
 
 
 def _slice(share: float) -> str:
-    """The SVG path of a slice of a circle of radius 9 around 0,0, clockwise from the top. A full circle is two halves."""
-    if share >= 0.995:
-        return "M0 -9A9 9 0 1 1 0 9A9 9 0 1 1 0 -9Z"
+    """The SVG path of a slice of a circle of radius 9 around 0,0, clockwise from the top; never the whole circle."""
     angle = 2 * math.pi * share
     x, y = 9 * math.sin(angle), -9 * math.cos(angle)
     return f"M0 0V-9A9 9 0 {int(share > 0.5)} 1 {x:.2f} {y:.2f}Z"

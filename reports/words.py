@@ -44,12 +44,7 @@ class Words:
 
     def in_100(self, probability: float) -> str:
         """A probability as a count of hundred; certainty is never claimed."""
-        count = round(probability * 100)
-        if count >= 100:
-            return self("in_100.most")
-        if count < 1:
-            return self("in_100.least")
-        return self("in_100", n=count)
+        return self("in_100", n=min(99, max(1, round(probability * 100))))
 
 
 def words(language: Language) -> Words:

@@ -142,7 +142,7 @@ def test_a_row_of_the_programme_list_holds_codes_bands_and_sentences(tmp_path: P
             "n_band": "10–19",
             "reliability": "good",
             "p_top": "0.88",
-            "p_above": "1.0",
+            "p_above": "0.95",
             "grade": "",
             "trend": "",
             "hold": "none",

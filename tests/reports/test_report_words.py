@@ -41,13 +41,13 @@ def test_no_key_stands_in_the_table_twice() -> None:
 @pytest.mark.parametrize(
     ("probability", "phrase"),
     [
-        (1.0, "almost certainly among the best fifth (more than 99 in 100)"),
+        (1.0, "almost certainly among the best fifth (99 in 100)"),
         (0.95, "almost certainly among the best fifth (95 in 100)"),
         (0.88, "very likely among the best fifth (88 in 100)"),
         (0.6, "probably among the best fifth (60 in 100)"),
         (0.5, "we cannot tell if among the best fifth (50 in 100)"),
         (0.2, "probably not among the best fifth (20 in 100)"),
-        (0.0, "very unlikely to be among the best fifth (fewer than 1 in 100)"),
+        (0.0, "very unlikely to be among the best fifth (1 in 100)"),
     ],
 )
 def test_a_probability_is_a_fixed_phrase_and_its_number(probability: float, phrase: str) -> None:
