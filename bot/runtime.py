@@ -185,9 +185,8 @@ class Running(AbstractContextManager["Running"]):
         self.port = _free_port(self.port, "--port")
         self.action_port = _free_port(self.action_port, "--action-port")
         try:
-            self._start_actions(self.action_port)
             self._start_rasa(self.rasa_python, self.port, self.action_port)
-            self._wait("actions", self.action_port, "/health")
+            self.start_actions()  # ready long before Rasa is
             self._wait("rasa", self.port, "/webhooks/shakti/")
         except BaseException:
             self.stop()
@@ -198,6 +197,16 @@ class Running(AbstractContextManager["Running"]):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+    def start_actions(self) -> None:
+        """Start the action server, at first or after it died. Raises NotRunningError."""
+        if "actions" in self.processes:
+            _await_end(self.processes["actions"])
+        environment = {**_QUIET, "PYTHONPATH": str(ROOT), **self.settings.environment()}
+        command: list[str | Path] = [self.python, "-m", "bot.actions", "--port", str(self.action_port)]
+        # The URLs of the settings may be relative to where we are.
+        self._start("actions", command, environment, folder=Path.cwd())
+        self._wait("actions", self.action_port or 0, "/health")
 
     def stop(self) -> None:
         """Stop both, with everything they started."""
@@ -230,13 +239,6 @@ class Running(AbstractContextManager["Running"]):
             raise NotRunningError(f"Rasa does not answer on port {self.port}: {error}.") from error
         finally:
             connection.close()
-
-    def _start_actions(self, port: int) -> None:
-        environment = {**_QUIET, "PYTHONPATH": str(ROOT), **self.settings.environment()}
-        command: list[str | Path] = [self.python, "-m", "bot.actions", "--port", str(port)]
-        self._start(
-            "actions", command, environment, folder=Path.cwd()
-        )  # the URLs of settings may be relative
 
     def _start_rasa(self, rasa_python: Path, port: int, action_port: int) -> None:
         environment = {

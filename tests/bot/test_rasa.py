@@ -67,7 +67,6 @@ def test_a_locked_outbox_is_never_called_saved(
         '/affirm{"interview":"11111111-1111-4111-8111-111111111111"}',
         "/restart",
         "/session_start",
-        "/back",
         '/start_evaluation{"consent":"yes"}',
     ],
 )
@@ -130,6 +129,11 @@ def test_giant_compressed_and_malformed_bodies_are_refused(running_bot: Running)
     assert status(json.dumps({"sender": sender, "text": "x" * 1000}).encode()) == 200
 
 
+def test_a_slash_before_a_word_is_no_more_than_the_word(someone: ThroughRasa) -> None:
+    say_all(someone, *TO_FIRST_INDICATOR[:6])
+    assert "18 years" in shown(someone.say("/back"))
+
+
 def test_rasas_own_doors_are_shut(running_bot: Running) -> None:
     for path in (
         "/conversations/x/tracker",
@@ -181,26 +185,16 @@ def test_an_unchanged_project_is_not_trained_again(model: Path, rasa_python: Pat
 
 
 def test_a_dead_action_server_is_never_called_saved(
-    rasa_python: Path, model: Path, rasa_settings: Settings, outbox: Outbox, tmp_path: Path
+    running_bot: Running, someone: ThroughRasa, outbox: Outbox
 ) -> None:
     """F1 again: HTTP 200 and a thank-you came although the action server was dead."""
-    with Running(rasa_python, model, rasa_settings, tmp_path) as running:
-        someone = ThroughRasa(running)
-        say_all(someone, *TO_REVIEW)
-        os.killpg(running.processes["actions"].pid, signal.SIGKILL)
+    say_all(someone, *TO_REVIEW)
+    os.killpg(running_bot.processes["actions"].pid, signal.SIGKILL)
+    for text in ("CANARY-77 send", "send"):
         with pytest.raises(NotRunningError, match="503"):
-            someone.say("CANARY-77 send")
-        with pytest.raises(NotRunningError, match="503"):
-            someone.say("send")
-        pids = [process.pid for process in running.processes.values()]
+            someone.say(text)
+    running_bot.start_actions()
+    assert b"CANARY-77" not in (running_bot.logs / "rasa.log").read_bytes()
     assert outbox.take(0, 1) == []
-    assert not any(_lives(pid) for pid in pids)
-    assert b"CANARY-77" not in (tmp_path / "rasa.log").read_bytes()
-
-
-def _lives(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
+    assert "It is saved." in shown(someone.say("send"))  # nothing was lost meanwhile
+    assert outbox.acknowledge([row.id for row in outbox.take(0, 10)]) == 1
