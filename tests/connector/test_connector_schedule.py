@@ -42,7 +42,7 @@ def start(folder: Path, seconds: float) -> subprocess.Popen[str]:
     )
 
 
-def wait_for(path: Path, seconds: float = 30) -> None:
+def wait_for(path: Path, seconds: float = 90) -> None:
     until = time.monotonic() + seconds
     while not path.exists():
         assert time.monotonic() < until, f"{path.name} did not come"
@@ -57,7 +57,7 @@ def test_the_first_turn_is_at_once_and_a_signal_waits_for_its_end(
     try:
         wait_for(tmp_path / "begun")
         running.send_signal(number)
-        said, _ = running.communicate(timeout=30)
+        said, _ = running.communicate(timeout=90)
     finally:
         running.kill()
         running.wait()
@@ -70,11 +70,11 @@ def test_a_second_scheduler_is_refused_with_a_sentence(tmp_path: Path) -> None:
     try:
         wait_for(tmp_path / "begun")
         second = start(tmp_path, 0)
-        said, _ = second.communicate(timeout=30)
+        said, _ = second.communicate(timeout=90)
         assert second.returncode == 3
         assert f"Another scheduler is running already (process {first.pid}" in said
         first.terminate()
-        first.communicate(timeout=30)
+        first.communicate(timeout=90)
     finally:
         first.kill()
         first.wait()
@@ -84,7 +84,7 @@ def test_a_killed_scheduler_leaves_no_lock_behind(tmp_path: Path) -> None:
     killed = start(tmp_path, 60)
     wait_for(tmp_path / "begun")
     killed.kill()
-    killed.communicate(timeout=30)
+    killed.communicate(timeout=90)
     with only_one(tmp_path / "lock"):
         pass
 
