@@ -37,9 +37,9 @@ def rate(
 ) -> Ratings:
     """Rate every unit of the registry, and every role in a block and district, over the quarters that end with `as_of`.
 
-    `as_of` defaults to the last quarter in which an evaluation counts. One number is taken from `rng`; every peer group draws
-    from a stream made of that number and its own estimates, so a place depends neither on the order of the rows nor on
-    anybody's name. RegistryError if a provider is named twice, TableError if `as_of` is not a quarter.
+    `as_of` defaults to the last quarter in which an evaluation counts. One number is taken from `rng` and every peer group draws
+    from a stream made of it, its units ordered by their estimates: a place depends neither on the order of the rows nor on
+    anybody's name nor on other groups. RegistryError if a provider is named twice, TableError if `as_of` is not a quarter.
     """
     seed = int(rng.integers(2**63))
     heard = select(evaluations, settings, as_of=as_of)

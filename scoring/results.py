@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import TypedDict
 
 import numpy as np
 
 from scoring.estimates import Estimates, worst_without_one
-from scoring.evaluations import Floats
 from scoring.peers import Fitted
 from scoring.pooling import Posterior
 from scoring.ranks import draw, p_top_given, places
@@ -72,7 +70,8 @@ def _add_places(
 ) -> None:
     """Put the places into `results`."""
     units, at = group.results
-    stream = _stream(seed, posterior.estimate[at], posterior.variance[at])
+    # Every group draws the same numbers: no group depends on another, and one more answer does not throw all dice anew.
+    stream = np.random.default_rng(seed)
     drawn = draw(posterior, at, share=settings.top_share, draws=settings.draws, rng=stream)
     found = places(drawn, level=settings.level)
     for index, unit in enumerate(units.tolist()):
@@ -89,10 +88,3 @@ def _add_places(
             p_above=float(found.p_above[index]),
             p_top_without_one=without,
         )
-
-
-def _stream(seed: int, estimate: Floats, variance: Floats) -> np.random.Generator:
-    """A stream of its own for each set of estimates; rounded, so that the order of a sum does not change every draw."""
-    content = np.round(np.concatenate([estimate, variance]), 9).tobytes()
-    words = np.frombuffer(hashlib.sha256(content).digest(), dtype=np.uint32)
-    return np.random.default_rng([seed, *words.tolist()])

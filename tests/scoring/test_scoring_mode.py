@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scoring_samples import by_provider, rated, row, unit, world
+from scoring_samples import rated, row, unit, world
 
 from scoring import ModeEffect, Settings
 
@@ -40,29 +40,6 @@ def test_the_mode_effect_is_recovered_although_the_better_are_interviewed_more()
     assert found.beta == pytest.approx(6.0, abs=2.5 * found.se)
     assert found.se < 1.0
     assert naive > 9.0  # the trap: who is interviewed is mistaken for how they answer
-
-
-def test_the_effect_is_taken_off_interviews_and_its_error_widens_the_interval() -> None:
-    rows, registry, _ = world(seed=3, mode_effect=15.0, voices=(12, 20))
-    interviewed = [
-        line | {"mode": "enumerator", "collector": "c1", "values": {"percent": min(100.0, v + 15.0)}}
-        for line in rows
-        if line["provider"] == registry[0].provider
-        for v in [line["values"]["percent"] - (15.0 if line["mode"] == "enumerator" else 0.0)]
-    ]
-    others = [line for line in rows if line["provider"] != registry[0].provider]
-    chat = [
-        line | {"mode": "chat", "collector": None, "values": {"percent": line["values"]["percent"] - 15.0}}
-        for line in interviewed
-    ]
-    by_enumerator = by_provider(rated(others + interviewed, registry))[registry[0].provider]
-    by_chat = by_provider(rated(others + chat, registry))[registry[0].provider]
-    assert by_enumerator.score is not None
-    assert by_chat.score is not None
-    assert by_enumerator.score == pytest.approx(by_chat.score, abs=4.0)  # 15 apart before
-    assert by_enumerator.score_high is not None
-    assert by_chat.score_high is not None
-    assert by_enumerator.score_high - by_enumerator.score > by_chat.score_high - by_chat.score
 
 
 def test_a_role_with_few_providers_in_both_modes_takes_the_effect_of_all_roles() -> None:

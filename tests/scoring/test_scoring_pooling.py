@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -50,9 +52,9 @@ def test_a_score_lies_between_the_estimate_and_the_middle_of_the_group(pair: tup
 
 @settings(max_examples=30, deadline=None)
 @given(estimates, st.randoms(use_true_random=False))
-def test_the_order_of_the_units_does_not_matter(pair: tuple[Floats, Floats], random: st.DataObject) -> None:
+def test_the_order_of_the_units_does_not_matter(pair: tuple[Floats, Floats], random: Random) -> None:
     order = np.arange(len(pair[0]))
-    random.shuffle(order)  # type: ignore[attr-defined]
+    random.shuffle(order)
     straight, mixed = rate_like(pair), rate_like((pair[0][order], pair[1][order]))
     assert mixed.mean == pytest.approx(straight.mean[order])
     assert mixed.quantile(0.05) == pytest.approx(straight.quantile(0.05)[order], abs=1e-5)

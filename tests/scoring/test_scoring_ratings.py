@@ -114,7 +114,7 @@ def test_what_anybody_is_called_does_not_matter(sample: tuple[list[dict[str, Any
 
 
 def test_a_peer_group_does_not_depend_on_other_roles() -> None:
-    """Own draws for each group: what is heard about the police never moves a social worker's place."""
+    """What is heard about the police never moves a social worker's place."""
     rows, registry, _ = world(providers=40, voices=(24, 30), roles=("social_worker", "police"))
     police = [person for person in registry if person.role == "police"]
     more = [
@@ -245,6 +245,16 @@ def test_peers_are_the_district_where_eight_have_a_result_else_the_state() -> No
     # The three are compared with everybody of the role in the state, the nine of the other district included.
     assert {(found[person.provider].area, found[person.provider].peers) for person in small} == {("19", 12)}
     assert all(found[person.provider].place_high is not None for person in big + small)
+
+
+def test_a_district_is_no_peer_group_because_of_those_without_a_result() -> None:
+    rows, registry = peers_of(7, district="303")
+    quiet = [unit(f"quiet_{index}") for index in range(4)]
+    more_rows, more = peers_of(3, district="304")
+    found = by_provider(rated(rows + more_rows, registry + quiet + more))
+    assert {(found[person.provider].area, found[person.provider].peers) for person in registry} == {
+        ("19", 10)
+    }
 
 
 def test_with_seven_peers_there_is_a_score_and_no_place() -> None:
