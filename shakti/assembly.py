@@ -167,9 +167,7 @@ def score(config: Config, store: Store) -> scoring.Ratings:
         }
         for version, indicators in store.scales().items()
     }
-    evaluations = scoring.table(
-        [{**r, "evaluation": str(r["evaluation"])} for r in store.evaluations()], scales
-    )
+    evaluations = scoring.table(store.evaluations(), scales)
     return scoring.rate(
         evaluations,
         units_of(store.registry()),

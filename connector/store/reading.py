@@ -143,7 +143,7 @@ class _Postings:
 def _evaluation(row: Row[Any], values: Mapping[str, float], postings: _Postings) -> dict[str, Any]:
     posting = postings.at(row.provider, row.day or _last_day(row.quarter))
     return {
-        "evaluation": row.id,
+        "evaluation": str(row.id),
         "form_version": _form_name(row.form_id, row.form_version),
         "provider": row.provider,
         **_where(row, posting, postings),
