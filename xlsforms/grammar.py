@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, ClassVar
 
 from elementpath import ElementPathError
@@ -47,17 +48,16 @@ class OdkParser(XPath1Parser):
         return Parser.parse(self, source)
 
 
-def _declare(names: Iterable[str]) -> None:
-    """Makes exactly these names functions; the number of arguments is checked by the compiler."""
+@cache
+def _parser() -> type[OdkParser]:
+    """The parser with exactly ODK's functions declared; the number of arguments is checked by the compiler."""
     table = OdkParser.symbol_table
     for symbol in [s for s, token in table.items() if getattr(token, "label", "") == "function"]:
         del table[symbol]
-    for name in names:
+    for name in sorted(NAMES):
         prefix, _, local = name.rpartition(":")
         OdkParser.function(local, prefix=prefix or None, nargs=(0, None))
-
-
-_declare(sorted(NAMES))
+    return OdkParser
 
 
 def parse(source: str) -> Token:
@@ -65,7 +65,7 @@ def parse(source: str) -> Token:
     if len(source) > MAX_EXPRESSION:
         raise ExpressionError(f"it is longer than {MAX_EXPRESSION:,} characters")
     try:
-        return OdkParser().parse(source)
+        return _parser()().parse(source)
     except (ElementPathError, SyntaxError, ValueError, TypeError, KeyError, NameError) as err:
         raise ExpressionError(_reason(err)) from err
     except RecursionError:
