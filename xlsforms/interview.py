@@ -284,17 +284,11 @@ def _constrain(run: Run, asked: Asked, text: str) -> None:
         raise Refused(path, "constraint", message.show(run, run.language))
     if constraint is None:
         return
-    missing = object()
-    before = run.values.get(path, missing)
-    run.values[path] = text
-    try:
-        if not constraint.truth(run):
-            raise Refused(path, "constraint", message.show(run, run.language))
-    finally:
-        if before is missing:
-            del run.values[path]
-        else:
-            run.values[path] = before  # type: ignore[assignment]
+    held, run.values = run.values, {**run.values, path: text}
+    holds = constraint.truth(run)
+    run.values = held
+    if not holds:
+        raise Refused(path, "constraint", message.show(run, run.language))
 
 
 # --- moving ----------------------------------------------------------------------------------------

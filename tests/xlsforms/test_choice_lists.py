@@ -226,7 +226,7 @@ def test_choices_from_other_answers_are_refused_with_their_question(write_form: 
 # --- the index and the plain search agree ----------------------------------------------------------
 
 COLUMNS = ("name", "role", "block")
-CELL = st.sampled_from(["", "a", "b", "01", "1", "1.0"])
+CELL = st.sampled_from(["", "a", "a", "b", "01", "1"])
 CONDITIONS = [
     "role = 'a'",
     "role = 1",
@@ -238,6 +238,8 @@ CONDITIONS = [
     "role = 'a' and role = 'b'",
     "role = '' and name > 0",
     "not(role = 'a')",
+    "count(instance('l')/root/item[role = 'b']) > 0 and block = 'a'",
+    "instance('l')/root/item[role = 'a']/block = block or role = 'b'",
     "role = 'a' and position() = 1",
     "2",
 ]
@@ -263,7 +265,8 @@ class Reading:
         self.place = 0
 
 
-@given(rows=st.lists(st.tuples(CELL, CELL, CELL), max_size=12), condition=st.sampled_from(CONDITIONS))
+@pytest.mark.parametrize("condition", CONDITIONS)
+@given(rows=st.lists(st.tuples(CELL, CELL, CELL), max_size=12))
 def test_an_index_finds_the_same_rows_as_trying_each(rows: list[tuple[str, ...]], condition: str) -> None:
     table = Table("l", None, COLUMNS, tuple(rows))
     query, _ = compile_query(parse(f"instance('l')/root/item[{condition}]"), Lists(table), "")

@@ -443,6 +443,17 @@ def test_a_constraint_sees_the_new_answer_in_place_of_the_old_one(talk: Begin) -
     assert said.value("n") == "5"
 
 
+def test_an_answer_set_where_it_does_not_apply_is_put_aside(talk: Begin) -> None:
+    said = talk("""
+        | survey |
+        | | type | name | label | relevant | constraint |
+        | | integer | a | A | | |
+        | | integer | n | N | ${a} = 1 | . < 10 |
+        """).set("n", "5")
+    assert said.value("n") == ""
+    assert said.set("a", "1").value("n") == "5"
+
+
 def test_the_instance_is_refused_while_a_required_question_is_empty_or_a_constraint_fails(
     talk: Begin,
 ) -> None:
@@ -537,6 +548,8 @@ def test_a_kind_of_question_that_cannot_be_asked_is_named(write_form: WriteForm)
         "| | text | a | A | | ${b} = 1 |\n| | text | b | B | | ${a} = 1 |",
         "| | text | a | A | | ${a} = '' |",
         "| | calculate | a | | if(. = '', 1, 2) | |",
+        "| | begin_group | a | A | | ${x} = 1 |\n| | begin_group | b | B | | ${y} = 1 |\n| | integer | x | X | | |\n"
+        "| | end_group | | | | |\n| | end_group | | | | |\n| | integer | y | Y | | |",
         "| | begin_group | a | A | | ${b} = 1 |\n| | integer | b | B | | |\n| | end_group | | | | |",
     ],
 )
