@@ -7,23 +7,27 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Annotated
 
 import typer
 
-from bot.errors import BotError, NotRunningError, RasaMissingError
-from connector import ConnectorError, RetryLater
-from reports import ReportError
-from scoring import ScoringError
 from shakti import __version__
-from shakti.commands import bot, data, demo, forms, keys
-from shakti.config import ConfigError
 from shakti.screen import Screen
-from xlsforms import FormError, Refused
 
-DONE, WRONG_INPUT, USAGE, UNREACHABLE = 0, 1, 2, 3
-
-WRONG = (ConfigError, FormError, Refused, ConnectorError, ScoringError, ReportError, BotError)
+# Where each command lives. Only the one that is asked for is imported: numpy, SQLAlchemy and Rasa's SDK take seconds on a slow laptop.
+COMMANDS = {
+    "demo": "shakti.commands.demo:demo",
+    "forms": "shakti.commands.forms:app",
+    "bot": "shakti.commands.bot:app",
+    "sync": "shakti.commands.data:sync_sources",
+    "status": "shakti.commands.data:status",
+    "score": "shakti.commands.data:score",
+    "report": "shakti.commands.data:report",
+    "run": "shakti.commands.data:run",
+    "keys": "shakti.commands.keys:keys",
+    "codes": "shakti.commands.keys:codes",
+}
 
 EXAMPLES = """
 Survivors evaluate the people and offices that are paid to serve them.
@@ -40,32 +44,26 @@ Examples:
 """
 
 
-def app() -> typer.Typer:
-    """All commands."""
+def app(asked: str | None = None) -> typer.Typer:
+    """The command `asked`; all of them where none, or none that exists, is asked for."""
     root = typer.Typer(
-        help=EXAMPLES,
-        no_args_is_help=True,
-        add_completion=False,
-        pretty_exceptions_enable=False,
+        help=EXAMPLES, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
     )
     root.callback()(_root)
-    root.command()(demo.demo)
-    root.add_typer(forms.app, name="forms")
-    root.add_typer(bot.app, name="bot")
-    root.command(name="sync")(data.sync_sources)
-    root.command()(data.status)
-    root.command()(data.score)
-    root.command()(data.report)
-    root.command()(data.run)
-    root.add_typer(keys.keys, name="keys")
-    root.add_typer(keys.codes, name="codes")
+    for name in [asked] if asked in COMMANDS else COMMANDS:
+        module, _, attribute = COMMANDS[str(name)].partition(":")
+        found = getattr(import_module(module), attribute)
+        if isinstance(found, typer.Typer):
+            root.add_typer(found, name=name)
+        else:
+            root.command(name=name)(found)
     return root
 
 
 def _say_version(wanted: bool) -> None:
     if wanted:
         Screen().say(f"shakti {__version__}")
-        raise typer.Exit(DONE)
+        sys.exit()
 
 
 def _root(
@@ -79,20 +77,16 @@ def _root(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command and exit; what a part raises becomes one sentence and an exit code here, and nowhere else."""
-    screen = Screen()
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if given == ["--version"]:
+        _say_version(True)
     try:
-        app()(arguments)
-    except data.SourcesFailed as error:
-        screen.error(str(error))
-        sys.exit(UNREACHABLE if error.later else WRONG_INPUT)
-    except (RetryLater, NotRunningError, RasaMissingError) as error:
-        screen.error(str(error))
-        sys.exit(UNREACHABLE)
-    except WRONG as error:
-        screen.error(str(error))
-        sys.exit(WRONG_INPUT)
-    except OSError as error:
-        screen.error(
-            f"{error.filename or 'the disk'}: {error.strerror or error}; check the path, its permissions and the space left."
-        )
-        sys.exit(WRONG_INPUT)
+        app(given[0] if given else None)(given)
+    except Exception as error:
+        from shakti.exits import exit_code, sentence  # noqa: PLC0415 - every room is imported only when one fails
+
+        code = exit_code(error)
+        if code is None:
+            raise
+        Screen().error(sentence(error))
+        sys.exit(code)
