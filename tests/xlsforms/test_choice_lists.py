@@ -238,7 +238,7 @@ CONDITIONS = [
     "role = 'a' and role = 'b'",
     "role = '' and name > 0",
     "not(role = 'a')",
-    "count(instance('l')/root/item[role = 'b']) > 0 and block = 'a'",
+    "count(instance('l')/root/item[role != 'b']) > 0 and block != 'a'",
     "instance('l')/root/item[role = 'a']/block = block or role = 'b'",
     "role = 'a' and position() = 1",
     "2",
