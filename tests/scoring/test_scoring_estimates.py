@@ -104,3 +104,10 @@ def test_without_the_only_collector_nothing_is_left() -> None:
     rows = [row(number, collector="c") for number in range(6)]
     _, variance = worst_without_one(estimates(rows, [unit("sw_1")], NO_EFFECT), 0)
     assert variance.max() == np.inf
+
+
+def test_answers_whose_day_is_no_longer_known_are_not_one_day() -> None:
+    """Days are dropped after 90 days; half a window would count as one cluster."""
+    rows = [row(number, collector=f"c{number}", day=None) for number in range(6)]
+    _, variance = worst_without_one(estimates(rows, [unit("sw_1")], NO_EFFECT), 0)
+    assert variance.max() < np.inf
