@@ -279,3 +279,13 @@ def test_an_index_finds_the_same_rows_as_trying_each(rows: list[tuple[str, ...]]
         if verdict == number + 1 if isinstance(verdict, float) else verdict:
             expected.append(number)
     assert list(query.numbers(Reading())) == expected
+
+
+def test_a_list_read_inside_a_condition_leaves_the_row_in_place() -> None:
+    table = Table("l", None, COLUMNS, (("x", "a", "a"), ("y", "a", "b"), ("z", "c", "c")))
+    condition = "count(instance('l')/root/item[role != 'b']) = 3 and block != 'a'"
+    query, _ = compile_query(parse(f"instance('l')/root/item[{condition}]"), Lists(table), "")
+    assert list(query.numbers(Reading())) == [1, 2]
+    condition = "count(instance('l')/root/item[role != 'a']) = 1 and block != 'c'"
+    query, _ = compile_query(parse(f"instance('l')/root/item[{condition}]"), Lists(table), "")
+    assert list(query.numbers(Reading())) == [0, 1]
