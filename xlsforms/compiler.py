@@ -290,6 +290,10 @@ class _Builder:
         first: list[tuple[str, Expression]] = []
         changes: dict[str, list[tuple[str, Expression]]] = {}
         for action in self.model.set_values:
+            if action.path not in self.types:
+                raise FormError(
+                    f"{self.where}: a value is set at '{action.path}', where there is no question."
+                )
             what = "default" if action.on is None else "calculation"
             pair = action.path, self.expression(action.expression, action.path, what)
             (first if action.on is None else changes.setdefault(action.on, [])).append(pair)

@@ -28,10 +28,9 @@ def parse_xml(xml: str | bytes, what: str) -> Element:
 
     Raises FormError, beginning with `what`, for XML that is broken or has a DOCTYPE.
     """
-    data = xml.encode() if isinstance(xml, str) else xml
     parser = etree.XMLParser(resolve_entities=False, no_network=True, remove_comments=True, remove_pis=True)
     try:
-        root = etree.fromstring(_without_declaration(data) if isinstance(xml, str) else data, parser)
+        root = etree.fromstring(_without_declaration(xml.encode()) if isinstance(xml, str) else xml, parser)
     except (etree.XMLSyntaxError, ValueError) as err:
         raise FormError(f"{what} is not XML: {err}.") from err
     if root.getroottree().docinfo.internalDTD is not None:
@@ -194,9 +193,13 @@ def _itemset(element: Element) -> Itemset | None:
     found = element.find(f"{{{XFORMS}}}itemset")
     if found is None:
         return None
-    value, label = found.find(f"{{{XFORMS}}}value"), found.find(f"{{{XFORMS}}}label")
-    name = value.get("ref") if value is not None else "name"
-    return Itemset(found.get("nodeset") or "", name, label.get("ref") if label is not None else name)
+    name = _ref_of(found, "value") or "name"
+    return Itemset(found.get("nodeset") or "", name, _ref_of(found, "label") or name)
+
+
+def _ref_of(parent: Element, tag: str) -> str | None:
+    element = parent.find(f"{{{XFORMS}}}{tag}")
+    return element.get("ref") if element is not None else None
 
 
 def _items(element: Element) -> Iterator[tuple[str, Words]]:

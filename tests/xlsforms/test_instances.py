@@ -57,6 +57,7 @@ def test_what_is_missing_is_empty_and_not_an_error() -> None:
         (f"<data><x>{'y' * 1024 * 1024}</x></data>", "larger than 1024 kB"),
         ("<a>" * 150 + "</a>" * 150, "nested too deeply"),
         (b"\xff\xfe\x00", "the instance is not XML"),
+        ("<data>\ud800</data>", "the instance is not XML"),
     ],
 )
 def test_an_unreadable_instance_is_refused_in_one_sentence(xml: str | bytes, said: str) -> None:
