@@ -39,7 +39,18 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from bot.errors import NotSavedError, UnreadableError, WordsError
 
-__all__ = ["KINDS", "KeyPair", "Outbox", "Row", "new_key_pair", "open_database", "open_row", "receipt_hash"]
+__all__ = [
+    "KINDS",
+    "KeyPair",
+    "Outbox",
+    "Row",
+    "UnreadableError",
+    "WordsError",
+    "new_key_pair",
+    "open_database",
+    "open_row",
+    "receipt_hash",
+]
 
 KINDS = ("evaluation", "withdrawal", "alert")
 WAIT_SECONDS = 5.0  # how long a write waits for a lock before it says "not saved"

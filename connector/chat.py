@@ -10,13 +10,7 @@ import datetime as dt
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from bot.outbox import (  # type: ignore[attr-defined]  # the errors are not in its __all__
-    Outbox,
-    Row,
-    UnreadableError,
-    WordsError,
-    open_row,
-)
+from bot.outbox import Outbox, Row, UnreadableError, WordsError, open_row
 from connector.errors import RetryLater, SkipRecord
 from connector.local_forms import LocalForms
 from connector.submission import FormVersion, Held, Page, Submission, Unreadable, Withdrawal, without_uuid

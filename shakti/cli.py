@@ -5,6 +5,7 @@ Exit codes: 0 done · 1 the input is wrong (said where, and what to do) · 2 usa
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -78,6 +79,8 @@ def _root(
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command and exit; what a part raises becomes one sentence and an exit code here, and nowhere else."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    # A terminated command stops what it started (servers, Rasa) just as an interrupted one does.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     if given == ["--version"]:
         _say_version(True)
     try:
