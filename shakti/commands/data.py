@@ -21,6 +21,8 @@ from shakti.commands.options import CONFIG, AsJson, ConfigPath, now
 from shakti.config import Config, ConfigError, read_config
 from shakti.screen import Screen
 
+SHOWN = 10  # lines of a list that are printed; the files hold all
+
 Spoken = Literal["bn", "hi", "en"]
 
 
@@ -212,11 +214,21 @@ def report(
 def show_lists(releases: Releases, paths: Sequence[Path], screen: Screen) -> None:
     """Where the lists are, and the first lines of the one that leaves the programme."""
     rows = leaders(releases.outward, "en")
-    columns = ["area", "role", "place_low", "place_high", "name", "score_band", "n_band", "p_top"]
     screen.table(
-        f"Recommended for recognition, {releases.outward.mark} ({len(rows)})",
-        columns,
-        [[row[column] for column in columns] for row in rows[:10]],
+        f"Recommended for recognition, {releases.outward.mark} (the first {min(len(rows), SHOWN)} of {len(rows)})",
+        ["name", "role", "area", "place", "score", "survivors", "among the best fifth"],
+        [
+            [
+                row["name"],
+                row["role"],
+                row["area"],
+                f"{row['place_low']}–{row['place_high']}",
+                row["score_band"],
+                row["n_band"],
+                row["p_top"],
+            ]
+            for row in rows[:SHOWN]
+        ],
     )
     for path in paths:
         screen.say(str(path))

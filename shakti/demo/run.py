@@ -6,8 +6,10 @@ import csv
 import datetime as dt
 import shutil
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from bot.clerk import open_clerk
@@ -67,10 +69,10 @@ def run_demo(out: Path, *, seed: int, evaluations: int, rasa: Path | None, scree
         kobo, central = stack.enter_context(_kobo()), stack.enter_context(_central())
         place = _prepare(out, kobo, central, screen)
         forms = _check_forms(place, screen)
-        model = _train(rasa, screen)
+        ready = _start_rasa(place, rasa, stack, screen)
         sample = _invent(place, forms, seed=seed, today=today, evaluations=evaluations, screen=screen)
         _deliver(place, sample, kobo, central, screen)
-        _talk(place, sample, rasa, model, screen)
+        _talk(place, sample, ready, stack, screen)
         _sync(place, sample, screen)
         _report(place, forms, today, screen)
     screen.next(
@@ -172,13 +174,17 @@ def _check_forms(place: Place, screen: Screen) -> tuple[Form, ...]:
     return forms
 
 
-def _train(rasa: Path | None, screen: Screen) -> Path | None:
+def _start_rasa(place: Place, rasa: Path | None, stack: ExitStack, screen: Screen) -> Future[Running] | None:
+    """Rasa trained, and starting in the background while survivors are invented; None where it is not installed."""
     if rasa is None:
         return None
     with screen.step("Training Rasa (nothing to do when the model is there)") as step:
         model = train(rasa, REPOSITORY / MODELS)
         step.note(model.name)
-    return model
+    pool = stack.enter_context(ThreadPoolExecutor(1))
+    running = Running(rasa, model, settings_of(place.config, place.environment), place.folder / "bot")
+    stack.callback(running.stop)
+    return pool.submit(running.__enter__)
 
 
 def _invent(
@@ -222,29 +228,26 @@ def _deliver(place: Place, sample: Sample, kobo: KoboServer, central: CentralSer
         step.note(", ".join(f"{name} {count:,}" for name, count in delivered.counts.items()))
 
 
-def _talk(place: Place, sample: Sample, rasa: Path | None, model: Path | None, screen: Screen) -> None:
+def _talk(
+    place: Place, sample: Sample, ready: Future[Running] | None, stack: ExitStack, screen: Screen
+) -> None:
     """One scripted evaluation in Bengali and one in English: through Rasa, or without it where it is not installed."""
-    with ExitStack() as stack:
-        if rasa is None or model is None:
-            how = "without Rasa"
-            opened: Callable[[], Say] = stack.enter_context(_shell(place))
-        else:
-            how = "through Rasa"
-            with screen.step("Starting the action server and Rasa on this machine's own address"):
-                running = stack.enter_context(
-                    Running(rasa, model, settings_of(place.config, place.environment), place.folder / "bot")
+    if ready is None:
+        how, opened = "without Rasa", stack.enter_context(_shell(place))
+    else:
+        with screen.step("Waiting for the action server and Rasa, on this machine's own address"):
+            running = ready.result()
+        how, opened = "through Rasa", partial(_channel, running)
+    for language, code in zip(LANGUAGES, sample.roll, strict=False):
+        with screen.step(f"Talking an evaluation {how} ({language})") as step:
+            before = _waiting(place)
+            lines = _script(language, code=code)
+            last = talk(opened(), lines)
+            if _waiting(place) != before + 1:
+                raise NotRunningError(
+                    f"The conversation in {language} did not end with a saved evaluation: {last}"
                 )
-            opened = lambda: _channel(running)  # noqa: E731 - the twin of the shell above
-        for language, code in zip(LANGUAGES, sample.roll, strict=False):
-            with screen.step(f"Talking an evaluation {how} ({language})") as step:
-                before = _waiting(place)
-                lines = _script(language, code=code)
-                last = talk(opened(), lines)
-                if _waiting(place) != before + 1:
-                    raise NotRunningError(
-                        f"The conversation in {language} did not end with a saved evaluation: {last}"
-                    )
-                step.note(f"{len(lines)} messages; the last reply: {last.splitlines()[0]}")
+            step.note(f"{len(lines)} messages; the last reply: {last.splitlines()[0]}")
 
 
 def talk(say: Say, lines: list[str]) -> str:
