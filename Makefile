@@ -73,7 +73,7 @@ unit: setup-main
 
 # One process: the model is trained once, one server serves all of these tests.
 rasa-tests: setup
-	@$(RUN) pytest -m "rasa and not nightly"
+	@$(RUN) pytest -rs -m "rasa and not nightly"
 
 nightly: setup
 	@$(RUN) pytest -m nightly
