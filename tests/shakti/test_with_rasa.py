@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -44,15 +42,16 @@ def shakti(*arguments: str, folder: Path, **environment: str) -> subprocess.Pope
     )
 
 
-def processes_naming(text: str) -> list[str]:
-    """The command lines of the processes that name this text."""
+def processes_of(folder: Path) -> list[str]:
+    """The command lines of the processes whose environment names this folder: what a command in it has started."""
     found = []
-    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+    for entry in Path("/proc").glob("[0-9]*"):
         try:
-            line = entry.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            started_there = str(folder).encode() in (entry / "environ").read_bytes()
+            line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
         except OSError:
             continue
-        if text in line:
+        if started_there:
             found.append(line)
     return found
 
@@ -60,7 +59,7 @@ def processes_naming(text: str) -> list[str]:
 def test_the_demonstration_talks_through_rasa_and_stops_what_it_started(rasa: Path, tmp_path: Path) -> None:
     run_demo(tmp_path / "demo", seed=7, evaluations=250, rasa=rasa, screen=Screen())
     assert (tmp_path / "demo" / "programme.csv").exists()
-    assert processes_naming("bot.actions") == []
+    assert processes_of(tmp_path) == []
 
 
 @pytest.fixture
@@ -98,7 +97,7 @@ def test_a_port_in_use_gets_one_sentence_and_leaves_nothing_running(
     assert f"port {port} is used by another program" in errors
     assert "Traceback" not in errors
     assert len([line for line in errors.splitlines() if line.strip()]) == 1
-    assert processes_naming(str(tmp_path)) == []
+    assert processes_of(tmp_path) == []
 
 
 def test_a_terminated_bot_stops_rasa_and_the_action_server(
@@ -116,16 +115,20 @@ def test_a_terminated_bot_stops_rasa_and_the_action_server(
         folder=tmp_path,
         **environment,
     )
-    assert started.stdout is not None
-    assert "listens on 127.0.0.1" in started.stdout.readline()
-    assert len(processes_naming("bot.actions")) == 1
-    started.send_signal(signal.SIGTERM)
-    out, errors = started.communicate(timeout=60)
+    try:
+        assert started.stdout is not None
+        assert "listens on 127.0.0.1" in started.stdout.readline()
+        running = processes_of(tmp_path)
+        assert [sum(name in line for line in running) for name in ("bot.actions", "rasa run")] == [1, 1]
+        assert not any(environment["SHAKTI_DRAFTS_KEY"] in line for line in running), (
+            "a key stands on a command line"
+        )
+    finally:
+        started.terminate()
+        out, errors = started.communicate(timeout=60)
     assert started.returncode == 0, errors
     assert "Next:" in out
-    time.sleep(0.2)
-    assert processes_naming("bot.actions") == []
-    assert processes_naming(environment["SHAKTI_DRAFTS_KEY"]) == [], "a key never stands on a command line"
+    assert processes_of(tmp_path) == []
 
 
 def free_port() -> str:
