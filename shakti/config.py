@@ -12,10 +12,18 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 Language = Literal["bn", "hi", "en"]
 Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+def _as_tuple(value: object) -> object:
+    """YAML's lists, frozen."""
+    return tuple(value) if isinstance(value, list) else value
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_as_tuple), Field(min_length=1)]
 
 
 class ConfigError(Exception):
@@ -51,12 +59,7 @@ class Kobo(Section):
 
     url: str
     token_env: str = "KOBO_TOKEN"  # noqa: S105 - the name of a variable
-    assets: Annotated[tuple[str, ...], Field(min_length=1)]
-
-    @field_validator("assets", mode="before")
-    @classmethod
-    def _as_tuple(cls, value: object) -> object:
-        return tuple(value) if isinstance(value, list) else value
+    assets: Names
 
 
 class Central(Section):
@@ -66,12 +69,7 @@ class Central(Section):
     project: int
     email_env: str = "CENTRAL_EMAIL"
     password_env: str = "CENTRAL_PASSWORD"  # noqa: S105 - the name of a variable
-    forms: Annotated[tuple[str, ...], Field(min_length=1)]
-
-    @field_validator("forms", mode="before")
-    @classmethod
-    def _as_tuple(cls, value: object) -> object:
-        return tuple(value) if isinstance(value, list) else value
+    forms: Names
 
 
 class Collect(Section):
@@ -156,7 +154,7 @@ class Config(Section):
     programme: str = "Shakti"
     sample: bool = False
     database: str = "sqlite:///data/shakti.db"
-    forms: Annotated[tuple[str, ...], Field(min_length=1)] = (
+    forms: Names = (
         "xlsforms/duty_bearer_evaluation.xlsx",
         "xlsforms/services_checkin.xlsx",
     )
@@ -169,11 +167,6 @@ class Config(Section):
     release: Release = Release()
     reports: Reports = Reports()
     root: Path = Field(default=Path(), exclude=True)
-
-    @field_validator("forms", mode="before")
-    @classmethod
-    def _as_tuple(cls, value: object) -> object:
-        return tuple(value) if isinstance(value, list) else value
 
     def path(self, relative: str) -> Path:
         """A path of the file, seen from where the file lies."""

@@ -159,6 +159,9 @@ def score(
 
 def show_method(ratings: Ratings, screen: Screen) -> None:
     """The coefficients behind the lists: no provider, no survivor."""
+    if not ratings.window:
+        screen.say("Nothing can be compared yet: no evaluation with a code of the roll is in the store.")
+        return
     screen.table(
         f"Groups of peers, {ratings.window[0]} to {ratings.window[-1]}"
         if ratings.window
@@ -214,6 +217,10 @@ def report(
 def show_lists(releases: Releases, paths: Sequence[Path], screen: Screen) -> None:
     """Where the lists are, and the first lines of the one that leaves the programme."""
     rows = leaders(releases.outward, "en")
+    if not rows:
+        screen.say("Nobody can be recommended for recognition yet; the programme list says why for each.")
+        _say_paths(paths, screen)
+        return
     screen.table(
         f"Recommended for recognition, {releases.outward.mark} (the first {min(len(rows), SHOWN)} of {len(rows)})",
         ["name", "role", "area", "place", "score", "survivors", "among the best fifth"],
@@ -230,6 +237,10 @@ def show_lists(releases: Releases, paths: Sequence[Path], screen: Screen) -> Non
             for row in rows[:SHOWN]
         ],
     )
+    _say_paths(paths, screen)
+
+
+def _say_paths(paths: Sequence[Path], screen: Screen) -> None:
     for path in paths:
         screen.say(str(path))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from bot.conversation import Conversation
 from bot.drafts import Drafts, new_drafts_key
 from bot.outbox import KeyPair, Outbox, new_key_pair
 from bot.phrases import Words, load_words
-from bot.runtime import Running, find_rasa_python, train
+from bot.runtime import Running, train
 from bot.settings import Settings
 from xlsforms import Form, load_form
 
@@ -87,16 +86,6 @@ def visitor(desk: Callable[..., AtTheDesk], visit: Form) -> AtTheDesk:
     someone = desk(visit)
     someone.all("hello", "English", "yes")
     return someone
-
-
-@pytest.fixture(scope="session")
-def rasa_python() -> Path:
-    found = find_rasa_python(REPO)
-    if found is None and os.environ.get("CI"):
-        pytest.fail("bot/rasa/.venv is missing, and CI must run the Rasa tests: run make setup-bot")
-    if found is None:
-        pytest.skip("bot/rasa/.venv is missing: install Python 3.10 and run make setup-bot")
-    return found
 
 
 @pytest.fixture(scope="session")

@@ -11,23 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from bot.runtime import find_rasa_python
 from shakti.demo.run import run_demo
 from shakti.screen import Screen
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 pytestmark = pytest.mark.rasa
-
-
-@pytest.fixture(scope="module")
-def rasa() -> Path:
-    found = find_rasa_python(REPOSITORY)
-    if found is None and os.environ.get("CI"):
-        pytest.fail("bot/rasa/.venv is missing, and CI must run the Rasa tests: run make setup-bot")
-    if found is None:
-        pytest.skip("bot/rasa/.venv is missing: install Python 3.10 and run make setup-bot")
-    return found
 
 
 def shakti(*arguments: str, folder: Path, **environment: str) -> subprocess.Popen[str]:
@@ -56,14 +45,16 @@ def processes_of(folder: Path) -> list[str]:
     return found
 
 
-def test_the_demonstration_talks_through_rasa_and_stops_what_it_started(rasa: Path, tmp_path: Path) -> None:
-    run_demo(tmp_path / "demo", seed=7, evaluations=250, rasa=rasa, screen=Screen())
+def test_the_demonstration_talks_through_rasa_and_stops_what_it_started(
+    rasa_python: Path, tmp_path: Path
+) -> None:
+    run_demo(tmp_path / "demo", seed=7, evaluations=250, rasa=rasa_python, screen=Screen())
     assert (tmp_path / "demo" / "programme.csv").exists()
     assert processes_of(tmp_path) == []
 
 
 @pytest.fixture
-def environment(rasa: Path, tmp_path: Path) -> dict[str, str]:
+def environment(rasa_python: Path, tmp_path: Path) -> dict[str, str]:
     """A programme with a chat, and its keys."""
     forms = REPOSITORY / "xlsforms"
     (tmp_path / "config.yml").write_text(
@@ -137,7 +128,7 @@ def free_port() -> str:
         return str(probe.getsockname()[1])
 
 
-def test_understood_sentences_are_printed_one_object_a_line(rasa: Path, tmp_path: Path) -> None:
+def test_understood_sentences_are_printed_one_object_a_line(rasa_python: Path, tmp_path: Path) -> None:
     (tmp_path / "sentences.txt").write_text("stop\nসাহায্য চাই\n3\n", encoding="utf-8")
     asked = shakti(
         "bot", "understand", "--models", MODELS, "--file", "sentences.txt", "--json", folder=tmp_path
