@@ -13,7 +13,7 @@ from bot.clerk import Clerk
 from bot.errors import BotError
 from bot.phrases import LANGUAGES, Words, load_words
 from bot.turns import Button, Message, Reply
-from bot.understand import Reading, fold, number_typed, read_answer
+from bot.understand import Reading, control, fold, number_typed, read_answer
 from bot.wording import Wording, plain
 from xlsforms import (
     Form,
@@ -54,7 +54,7 @@ def interview(
 ) -> str:
     """Ask every question of `form` in order and return the finished instance as XML.
 
-    An empty reply skips; a reply that is not understood or not accepted is answered with the reason, and the next
+    An empty reply, or the word for it, skips; a reply that is not understood or not accepted is answered with the reason, and the next
     one answers the same question. Notes take no reply. `state` goes on with an interview that was begun. Raises
     EndOfReplies.
     """
@@ -125,7 +125,7 @@ class _Seat:
 
     def _answered(self, state: State, asked: Prompt, reply: str) -> State | None:
         """The state after this reply; None when it was refused, with the reason said."""
-        reading = Reading("") if not reply.strip() else self._read(state, asked, reply)
+        reading = Reading("") if self._skips(asked, reply) else self._read(state, asked, reply)
         if reading.value is None:
             self._say_unclear(asked, reading)
             return None
@@ -136,6 +136,11 @@ class _Seat:
             said = self.wording.unclear(asked, reasons.get(refused.kind, "not_possible"))
             self.say(refused.message or said)
             return None
+
+    def _skips(self, asked: Prompt, reply: str) -> bool:
+        """An empty reply, or the word for it where the question may be skipped."""
+        word = control(reply, self.wording.words.lexicon)
+        return not reply.strip() or (word == "skip" and not asked.required)
 
     def _accepted(self, state: State, asked: Prompt, value: str) -> State:
         try:

@@ -36,6 +36,12 @@ def test_an_empty_reply_skips_and_where_that_is_not_allowed_the_question_stays(v
     assert any("needed" in line for line in said)
 
 
+def test_the_word_for_it_skips_in_every_language_but_not_where_an_answer_is_needed(visit: Form) -> None:
+    answers, said = talk(visit, "skip", "yes", "skip", "বাদ দিন", "छोड़ दें", "skip", "skip")
+    assert set(answers) == {"met", "meta/instanceID"}
+    assert any("did not find that" in line for line in said)
+
+
 def test_a_reply_that_does_not_fit_says_why_and_the_next_answers_the_same_question(visit: Form) -> None:
     answers, said = talk(visit, "perhaps", "yes", "12", "many", "4", "", "", "", "")
     assert answers["when/times"] == "4"
