@@ -183,9 +183,9 @@ class Config(Section):
         """The value of the environment variable that config.yml names; ConfigError when it is not set."""
         value = environment.get(name, "").strip()
         if not value:
-            raise ConfigError(
-                f"The environment variable {name} is empty; set it (shakti keys new --out FILE makes all keys) and start again."
-            )
+            own = name in self.secrets.model_dump().values()
+            how = "shakti keys new --out FILE makes all keys" if own else "config.yml names it under sources"
+            raise ConfigError(f"The environment variable {name} is empty; set it ({how}) and start again.")
         return value
 
 

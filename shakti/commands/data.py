@@ -104,7 +104,7 @@ def status(config_path: ConfigPath = CONFIG) -> None:
     screen = Screen()
     config = read_config(config_path)
     with assembly.open_store(config, os.environ) as store:
-        seen, runs, waiting = store.sightings_summary(), store.runs(limit=8), store.quarantined()
+        seen, runs, waiting = store.sightings_summary(), store.runs(limit=12), store.quarantined()
     screen.table(
         "Stored instances, each once, by the sources that delivered it",
         ["delivered by", "instances"],
