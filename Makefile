@@ -78,6 +78,11 @@ rasa-tests: setup
 nightly: setup
 	@$(RUN) pytest -m nightly
 
+# Both forms in ODK's own form client and a real browser (fetched by npm into tests/browser); pictures in out/browser.
+.PHONY: browser
+browser: setup-main
+	@BROWSER_PICTURES=out/browser $(RUN) pytest -rs -m nightly tests/browser
+
 format: setup-main
 	@$(RUN) ruff format .
 	@$(RUN) ruff check --fix .
