@@ -1,5 +1,8 @@
 """How the connector speaks HTTP: one fixed host, a secret that never leaves it, patience for GET only.
 
+What changes something on the server is sent once, never redirected, and never repeated by itself: whoever sends it
+looks at the server before trying again.
+
 Every request goes to the base address given at construction. A redirect or a `next` link that points to another
 host, scheme or port is refused before anything is sent: the secret would travel with it. The secret is held by the
 authentication object alone: never in an address, a log line, a `repr` or an exception.
@@ -9,10 +12,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.cookiejar import DefaultCookiePolicy
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 import requests
@@ -22,7 +25,7 @@ from urllib3.util.retry import Retry
 
 from connector.errors import ConnectorError, GiveUp, RetryLater
 
-__all__ = ["Answer", "HttpSession", "NotThere", "Patience", "Unauthorized"]
+__all__ = ["Answer", "Body", "HttpSession", "NotThere", "Patience", "RefusedWrite", "Unauthorized", "Upload"]
 
 CONNECT_SECONDS = 10.0
 READ_SECONDS = 150.0  # both platforms cut their own requests at 120 s: wait a little longer than they do
@@ -63,11 +66,53 @@ class Patience:
 
 @dataclass(frozen=True)
 class Answer:
-    """A successful answer: its status (200 or 304), its ETag and its body as text."""
+    """A successful answer: its status (200 or 304), its ETag and its body, as it came and as text."""
 
     status: int
     etag: str | None
-    text: str
+    content: bytes = field(default=b"", repr=False)
+
+    @property
+    def text(self) -> str:
+        """Both platforms speak UTF-8, also where they do not say so (requests would guess Latin-1 for text/*)."""
+        return self.content.decode("utf-8", errors="replace")
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file on its way to the server."""
+
+    name: str
+    content: bytes = field(repr=False)
+    kind: str
+
+
+@dataclass(frozen=True)
+class Body:
+    """What a write carries: nothing, JSON, one file as it is (`upload` alone), or a form with `fields` and a file.
+
+    `field` is the name of the file in the form.
+    """
+
+    json: Mapping[str, Any] | None = None
+    fields: Mapping[str, str] | None = None
+    upload: Upload | None = None
+    field: str = "file"
+
+    def options(self) -> dict[str, Any]:
+        """The same as `requests` takes it."""
+        if self.json is not None:
+            return {"json": dict(self.json)}
+        if self.fields is not None:
+            file = self.upload
+            files = {self.field: (file.name, file.content, file.kind)} if file else None
+            return {"data": dict(self.fields), "files": files}
+        if self.upload is not None:
+            return {"data": self.upload.content, "headers": {"Content-Type": self.upload.kind}}
+        return {}
+
+
+NOTHING = Body()
 
 
 class Unauthorized(GiveUp):
@@ -76,6 +121,24 @@ class Unauthorized(GiveUp):
 
 class NotThere(GiveUp):
     """Raised on 404 and 410. Never "deleted": a wrong id and a missing permission answer the same."""
+
+
+class RefusedWrite(GiveUp):
+    """Raised when the server understood a write and refused it: `status` and the body's text say why."""
+
+    def __init__(self, message: str, *, status: int, text: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.text = text
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """The server's JSON; {} when it sent something else."""
+        try:
+            found = json.loads(self.text)
+        except ValueError:
+            return {}
+        return found if isinstance(found, dict) else {}
 
 
 class _Credential(AuthBase):
@@ -162,7 +225,7 @@ class HttpSession:
             response = self._send("GET", url, params=params, headers=headers)
             if response.status_code not in MOVED:
                 self._refuse_bad_status(response, missing)
-                return Answer(response.status_code, response.headers.get("ETag"), _text(response))
+                return Answer(response.status_code, response.headers.get("ETag"), response.content)
             # The Location holds the whole query already.
             url, params = self.address(urljoin(url, response.headers.get("Location", ""))), None
         raise GiveUp(f"{self.place} redirects in a circle; check the server's address (`url`) in config.yml.")
@@ -170,13 +233,48 @@ class HttpSession:
     def post_json(self, path: str, body: Mapping[str, Any]) -> Any:
         """The decoded JSON of a POST. Never repeated, never redirected."""
         response = self._send("POST", self.address(path), json=dict(body))
+        self._refuse_redirect(response)
+        self._refuse_bad_status(response, "")
+        return self.decoded(Answer(response.status_code, None, response.content))
+
+    def write(
+        self,
+        method: Literal["POST", "PATCH", "PUT", "DELETE"],
+        path: str,
+        body: Body = NOTHING,
+        params: Mapping[str, str] | None = None,
+        *,
+        missing: str = "",
+    ) -> Answer:
+        """Change something on the server: sent once, whatever happens.
+
+        RetryLater when the answer is lost or the server is out of order: then nobody knows whether it was done, and
+        the caller must look before it goes on. RefusedWrite when the server says why not; else as `get`.
+        """
+        response = self._send(method, self.address(path), params=params, **body.options())
+        self._refuse_redirect(response)
+        if 200 <= response.status_code < 300:
+            return Answer(response.status_code, response.headers.get("ETag"), response.content)
+        raise self._write_error(response, missing)
+
+    def _refuse_redirect(self, response: requests.Response) -> None:
         if response.status_code in MOVED:
             raise GiveUp(
                 f"{self.place} wants to be called by another address; correct `url` in config.yml "
                 "(the scheme and the host as the browser shows them)."
             )
-        self._refuse_bad_status(response, "")
-        return self.decoded(Answer(response.status_code, None, _text(response)))
+
+    def _write_error(self, response: requests.Response, missing: str) -> ConnectorError:
+        status = response.status_code
+        if status == 403:
+            return GiveUp(
+                f"{self.place} does not let this account change forms; give it the right to edit and deploy the "
+                "forms of this project."
+            )
+        if status in TEMPORARY or status >= 500 or status in (401, 404, 410):
+            return self._error(status, missing)
+        text = response.content.decode("utf-8", errors="replace")
+        return RefusedWrite(f"{self.place} refused (status {status}).", status=status, text=text)
 
     def decoded(self, answer: Answer) -> Any:
         """The JSON of an answer; RetryLater when it is something else (a login or maintenance page)."""
@@ -254,11 +352,6 @@ def _without_request(error: requests.exceptions.RequestException) -> requests.ex
     error.request = None
     error.response = None
     return error
-
-
-def _text(response: requests.Response) -> str:
-    """Both platforms speak UTF-8, also where they do not say so (requests would guess Latin-1 for text/*)."""
-    return response.content.decode("utf-8", errors="replace")
 
 
 def _origin(parts: SplitResult) -> tuple[str, str, int]:

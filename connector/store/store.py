@@ -16,7 +16,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from connector.registry import Registry
 from connector.seal import Keys
-from connector.store import reading, tables
+from connector.store import deployments, reading, tables
+from connector.store.deployments import Deployment
 from connector.store.engine import migrate, open_engine, reader, writer
 from connector.store.parts import chunks, utc
 from connector.store.record import Counts, record_page
@@ -145,6 +146,25 @@ class Store:
                         form_id=form.form_id, version=form.version, marks=marks, xform=form.xform
                     )
                 )
+
+    def form(self, form_id: str, version: str) -> FormVersion | None:
+        """What is known of a form version; None when it was never seen."""
+        return self._forms[form_id, version][1] if self.knows_form(form_id, version) else None
+
+    def deployment(self, target: str, form_id: str) -> Deployment | None:
+        """What was last put into service on a platform."""
+        with reader(self._engine) as connection:
+            return deployments.last(connection, target, form_id)
+
+    def begin_deployment(self, target: str, form_id: str) -> None:
+        """Note that writing to the platform begins: until `keep_deployment` the form there may be half done."""
+        with writer(self._engine) as connection:
+            deployments.begin(connection, target, form_id)
+
+    def keep_deployment(self, one: Deployment) -> None:
+        """Remember what is in service now."""
+        with writer(self._engine) as connection:
+            deployments.keep(connection, one)
 
     def add_codes(self, codes: Iterable[str]) -> int:
         """Put survivor codes on the roll, as pseudonyms; how many were new."""

@@ -25,6 +25,7 @@ from sqlalchemy import (
 __all__ = [
     "collector",
     "cursor",
+    "deployment",
     "erased",
     "form_version",
     "free_text",
@@ -69,6 +70,20 @@ native_form = Table(
     Column("native_form", String(64), primary_key=True),
     Column("native_version", String(64), primary_key=True),
     Column("form_version_id", ForeignKey("form_version.id"), nullable=False),
+)
+
+# What was last put into service on a platform: the workbook's hash, and how the platform calls what it made of it.
+deployment = Table(
+    "deployment",
+    metadata,
+    Column("target", String(255), primary_key=True),
+    Column("form_id", String(64), primary_key=True),
+    Column("workbook", String(64), nullable=False),
+    Column("version", String(64), nullable=False),
+    Column("native_form", String(64), nullable=False),
+    Column("native_version", String(64), nullable=False),
+    Column("finished", Boolean, nullable=False),
+    Column("day", Date, nullable=False),
 )
 
 # One instance, whatever sources it came from. A deleted one keeps its identity and nothing else.
