@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from connector.store.deployments import Deployment
 from connector.store.record import Counts
 from connector.store.store import Quarantined, Run, Store
 
-__all__ = ["Counts", "Quarantined", "Run", "Store"]
+__all__ = ["Counts", "Deployment", "Quarantined", "Run", "Store"]

@@ -13,6 +13,7 @@ from shakti.demo.loopback import Request, Response, compact
 
 JSON = {"Content-Type": "application/json; charset=utf-8"}
 XML = {"Content-Type": "application/xml; charset=utf-8"}
+XLSX = {"Content-Type": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"}
 PROJECT = "/v1/projects/{project}/"
 FORM = PROJECT + "forms/{form}"
 DONE = {"success": True}

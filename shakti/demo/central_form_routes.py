@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from shakti.demo.central_call import DONE, FORM, PROJECT, XML, Call, answer_json, drafted, published, shown
+from shakti.demo.central_call import (
+    DONE,
+    FORM,
+    PROJECT,
+    XLSX,
+    XML,
+    Call,
+    answer_json,
+    drafted,
+    published,
+    shown,
+)
 from shakti.demo.central_forms import Definition, attachment_json, form_json
 from shakti.demo.central_platform import Platform
 from shakti.demo.central_problem import not_found
@@ -21,6 +32,7 @@ class FormRoutes:
             Route("GET", PROJECT + "forms", self._forms),
             Route("POST", PROJECT + "forms", self._new_form),
             Route("GET", PROJECT + "forms/{form}.xml", self._form_xml),
+            Route("GET", FORM + ".xlsx", self._form_xlsx),
             Route("GET", FORM, self._form),
             Route("GET", FORM + "/versions", self._versions),
             Route("GET", FORM + "/versions/{version}.xml", self._version_xml),
@@ -28,7 +40,9 @@ class FormRoutes:
             Route("GET", FORM + "/attachments", self._attachments),
             Route("GET", FORM + "/attachments/{name}", self._attachment),
             Route("POST", FORM + "/draft", self._new_draft),
+            Route("GET", FORM + "/draft.xml", self._draft_xml),
             Route("GET", FORM + "/draft", self._draft),
+            Route("DELETE", FORM + "/draft", self._delete_draft),
             Route("GET", FORM + "/draft/attachments", self._draft_attachments),
             Route("POST", FORM + "/draft/attachments/{name}", self._attach),
             Route("POST", FORM + "/draft/publish", self._publish),
@@ -52,6 +66,12 @@ class FormRoutes:
 
     def _form_xml(self, call: Call) -> Response:
         return Response(200, shown(call.form(self._platform))[0].xform.encode(), XML)
+
+    def _form_xlsx(self, call: Call) -> Response:
+        source = shown(call.form(self._platform))[0].source
+        if source.lstrip().startswith(b"<"):
+            raise not_found()  # it was made of an XForm: there is no workbook
+        return Response(200, source, XLSX)
 
     def _versions(self, call: Call) -> Response:
         form = call.form(self._platform)
@@ -82,15 +102,23 @@ class FormRoutes:
 
     def _new_draft(self, call: Call) -> Response:
         form, project = call.form(self._platform), call.project(self._platform)
-        # Without a body the draft is a copy of what is published.
-        content = call.request.body or published(form).xform.encode()
+        if not call.request.body:
+            self._platform.draft_again(form, published(form))
+            return answer_json(DONE)
         ignore = call.request.parameter("ignoreWarnings") == "true"
-        self._platform.draft(project, content, ignore_warnings=ignore, form=form)
+        self._platform.draft(project, call.request.body, ignore_warnings=ignore, form=form)
         return answer_json(DONE)
 
     def _draft(self, call: Call) -> Response:
         form = call.form(self._platform)
         return answer_json(form_json(form, drafted(form), draft=True))
+
+    def _draft_xml(self, call: Call) -> Response:
+        return Response(200, drafted(call.form(self._platform)).xform.encode(), XML)
+
+    def _delete_draft(self, call: Call) -> Response:
+        self._platform.abandon(call.form(self._platform))
+        return answer_json(DONE)
 
     def _draft_attachments(self, call: Call) -> Response:
         return answer_json(
@@ -103,5 +131,5 @@ class FormRoutes:
         return answer_json(attachment_json(name, attachment))
 
     def _publish(self, call: Call) -> Response:
-        self._platform.publish(call.form(self._platform))
+        self._platform.publish(call.form(self._platform), version=call.request.parameter("version"))
         return answer_json(DONE)

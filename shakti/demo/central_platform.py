@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import uuid
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,12 +17,13 @@ from shakti.demo.central_problem import (
     ProblemError,
     already_exists,
     missing_parameter,
+    no_published_version,
     not_found,
     unexpected_value,
 )
 from shakti.demo.central_rows import Submission, Version
-from shakti.demo.instances import InstanceError, deprecated_id, instance_id, parse
-from shakti.demo.shapes import read_shape
+from shakti.demo.instances import InstanceError, children, deprecated_id, instance_id, parse, write
+from shakti.demo.shapes import XFORMS, read_shape
 from xlsforms.errors import FormError
 from xlsforms.workbook import to_xform
 
@@ -91,10 +93,26 @@ class Platform:
         form.draft.files[name] = attachment
         return attachment
 
-    def publish(self, form: Form) -> None:
-        """Put the draft into service. Its version must be a new one (409.6)."""
+    def draft_again(self, form: Form, definition: Definition) -> None:
+        """A new draft that is a copy of a version, its files and its workbook included."""
+        form.draft = replace(definition, files=dict(definition.files), published_at=None)
+        form.draft_token = self.token()
+
+    def abandon(self, form: Form) -> None:
+        """Take the draft away. Raises ProblemError: 409.7 before the first publication, 404.1 without a draft."""
+        if form.current is None:
+            raise no_published_version()
         if form.draft is None:
             raise not_found()
+        form.draft, form.draft_token = None, ""
+
+    def publish(self, form: Form, *, version: str | None = None) -> None:
+        """Put the draft into service, as `version` if one is given. Its version must be a new one (409.6)."""
+        if form.draft is None:
+            raise not_found()
+        if version:
+            xform = _with_version(form.draft.xform, version)
+            form.draft = replace(form.draft, xform=xform, shape=read_shape(xform))
         version = form.draft.shape.version
         if any(one.shape.version == version for one in form.versions):
             details = {"xmlFormId": form.xml_form_id, "version": version}
@@ -224,6 +242,14 @@ class Platform:
 
     def _uuid(self) -> str:
         return str(uuid.UUID(int=self._rng.getrandbits(128), version=4))
+
+
+def _with_version(xform: str, version: str) -> str:
+    """The same form under another version."""
+    root = parse(xform)
+    data = next(children(next(root.iter(f"{XFORMS}instance"))))
+    data.set("version", version)
+    return write(root)
 
 
 def _converted(content: bytes) -> tuple[str, tuple[str, ...]]:

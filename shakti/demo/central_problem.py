@@ -40,6 +40,11 @@ def already_exists(table: str, fields: list[str], values: list[str]) -> ProblemE
     return ProblemError(409.3, message, {"fields": fields, "values": values, "table": table})
 
 
+def no_published_version() -> ProblemError:
+    """A draft that is all there is of a form cannot be taken away."""
+    return ProblemError(409.7, "This draft cannot be deleted because the form has no published version.")
+
+
 def unexpected_value(field: str, value: object, reason: str) -> ProblemError:
     """A value outside what the field allows."""
     message = f"Unexpected {field} value {value}; {reason}"

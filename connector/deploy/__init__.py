@@ -1,0 +1,25 @@
+"""How forms get to phones: a workbook is checked, compared with what a platform has, sent, and verified.
+
+Read `plan` first (what a platform must do), then `run` (one deployment from beginning to end), then a platform.
+"""
+
+from __future__ import annotations
+
+from connector.deploy.central import CentralPlatform
+from connector.deploy.kobo import KoboPlatform
+from connector.deploy.package import Attachment, Package, prepare
+from connector.deploy.plan import InService, Plan, Platform
+from connector.deploy.run import Outcome, deploy
+
+__all__ = [
+    "Attachment",
+    "CentralPlatform",
+    "InService",
+    "KoboPlatform",
+    "Outcome",
+    "Package",
+    "Plan",
+    "Platform",
+    "deploy",
+    "prepare",
+]
