@@ -24,6 +24,7 @@ from connector import (
     read_collectors,
     read_providers,
 )
+from connector.deploy import CentralPlatform, KoboPlatform, Platform
 from reports import GateSettings, Label, Release, gate, names
 from shakti.config import Config, ConfigError
 from xlsforms import Form, every_choice, load_form
@@ -132,6 +133,33 @@ def _chat(
     yield ChatSource(
         stack.enter_context(open_outbox(config, environment)), private_key=private_key, forms=forms
     )
+
+
+@contextmanager
+def open_platform(config: Config, environment: Environment, name: str) -> Iterator[Platform]:
+    """The platform forms are deployed to, "kobo" or "central"; ConfigError when config.yml does not name it."""
+    kobo, central = config.sources.kobo, config.sources.central
+    if name == "kobo" and kobo is not None:
+        token = config.secret(kobo.deploy_token_env, environment)
+        with KoboPlatform(
+            kobo.url, token=token, assets=kobo.assets, token_name=kobo.deploy_token_env
+        ) as platform:
+            yield platform
+    elif name == "central" and central is not None:
+        email = config.secret(central.deploy_email_env, environment)
+        password = config.secret(central.deploy_password_env, environment)
+        with CentralPlatform(
+            central.url,
+            email=email,
+            password=password,
+            project=central.project,
+            password_name=central.deploy_password_env,
+        ) as server:
+            yield server
+    else:
+        raise ConfigError(
+            f"config.yml names no sources.{name}; take the lines of its example there and fill in the address."
+        )
 
 
 @contextmanager

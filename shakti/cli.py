@@ -19,7 +19,8 @@ from shakti.screen import Screen
 # Where each command lives. Only the one that is asked for is imported: numpy, SQLAlchemy and Rasa's SDK take seconds on a slow laptop.
 COMMANDS = {
     "demo": "shakti.commands.demo:demo",
-    "forms": "shakti.commands.forms:app",
+    "forms": "shakti.commands.deploy:app",  # the group of shakti.commands.forms with `deploy` in it
+    "providers": "shakti.commands.deploy:providers",
     "bot": "shakti.commands.bot:app",
     "sync": "shakti.commands.data:sync_sources",
     "status": "shakti.commands.data:status",

@@ -55,11 +55,12 @@ class Secrets(Section):
 
 
 class Kobo(Section):
-    """A KoboToolbox server and the deployed assets to read."""
+    """A KoboToolbox server and the deployed assets to read; none before the first deployment."""
 
     url: str
     token_env: str = "KOBO_TOKEN"  # noqa: S105 - the name of a variable
-    assets: Names
+    deploy_token_env: str = "KOBO_DEPLOY_TOKEN"  # noqa: S105 - the name of a variable
+    assets: Annotated[tuple[str, ...], BeforeValidator(_as_tuple)]
 
 
 class Central(Section):
@@ -69,6 +70,8 @@ class Central(Section):
     project: int
     email_env: str = "CENTRAL_EMAIL"
     password_env: str = "CENTRAL_PASSWORD"  # noqa: S105 - the name of a variable
+    deploy_email_env: str = "CENTRAL_DEPLOY_EMAIL"
+    deploy_password_env: str = "CENTRAL_DEPLOY_PASSWORD"  # noqa: S105 - the name of a variable
     forms: Names
 
 

@@ -10,6 +10,7 @@ from connector.deploy.kobo import KoboPlatform
 from connector.deploy.package import Attachment, Package, prepare
 from connector.deploy.plan import InService, Plan, Platform
 from connector.deploy.run import Outcome, deploy
+from connector.deploy.settings_code import server_url, settings_code
 
 __all__ = [
     "Attachment",
@@ -22,4 +23,6 @@ __all__ = [
     "Platform",
     "deploy",
     "prepare",
+    "server_url",
+    "settings_code",
 ]

@@ -146,12 +146,15 @@ class KoboPlatform:
         place = Place()
         try:
             uid = self._import(plan, place) if plan.sends_form else plan.native_form
-            asset = self._asset(uid)
-            if plan.sends_form:
-                self._require_same(plan.package, self._version_of(asset), "The draft")
             held = self._held(uid)
             for one in plan.lists:
                 self._exchange(uid, one, held.get(one.name), place)
+            # Read as late as can be: what goes into service is this version and no other.
+            asset = self._asset(uid)
+            if plan.sends_form:
+                self._require_same(plan.package, self._version_of(asset), "The draft")
+            elif str(asset["version_id"]) != plan.native_version:
+                raise GiveUp(f"Project {uid} on {self._http.place} was changed there in this very moment.")
             self._activate(uid, asset, plan, place)
             return self._verified(uid, str(asset["version_id"]), plan)
         except ConnectorError as error:

@@ -56,14 +56,14 @@ class Package:
         return FormVersion(self.form.form_id, self.form.version, marks(self.form), self.form.xform)
 
 
-def prepare(path: Path, *, media: Path | None = None) -> Package:
+def prepare(path: Path, *, media: Path | None = None, checked: bool = True) -> Package:
     """Check a workbook and put together what is sent. `media` is the folder of its lists (default: its own).
 
-    Raises GiveUp when the check finds an error, the form has no version, or the file is no .xlsx workbook.
+    `checked` False leaves the check out, for when only the lists are sent. Raises GiveUp when the check finds an error, the form has no version, or the file is no .xlsx workbook.
     """
     if path.suffix.lower() != WORKBOOK:
         raise GiveUp(f"{path} is not an {WORKBOOK} workbook; save it as one, both platforms take that.")
-    findings = check(path, media=media)
+    findings = check(path, media=media) if checked else ()
     errors = [str(finding) for finding in findings if finding.level == "error"]
     if errors:
         count = f"{len(errors)} errors" if len(errors) > 1 else "an error"

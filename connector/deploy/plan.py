@@ -31,16 +31,13 @@ class Plan:
     notes: tuple[str, ...] = ()
 
     @property
-    def steps(self) -> tuple[str, ...]:
-        """What would be done, in words; () when the platform is as it should be."""
-        if not self.activates:
-            return ()
+    def sends(self) -> tuple[str, ...]:
+        """What would be sent, in words; () when only the switch is missing, or nothing at all."""
         form = self.package.form
-        how = "replace the form by" if self.native_form else "make a new form of"
+        how = "in place of the version before" if self.native_form else "as a new form"
         return (
-            *([f"{how} {self.package.path} (version {form.version})"] if self.sends_form else []),
-            *[f"put {one.name} there ({one.lines} entries)" for one in self.lists],
-            "put it into service, so that phones get it",
+            *([f"{self.package.path.name} (version {form.version}) {how}"] if self.sends_form else []),
+            *[f"{one.name} ({one.lines} entries)" for one in self.lists],
         )
 
 

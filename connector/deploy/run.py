@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass, replace
 
+from connector.deploy.changes import changes
 from connector.deploy.package import Package, meaning
 from connector.deploy.plan import InService, Plan, Platform
 from connector.errors import GiveUp
@@ -16,10 +17,14 @@ __all__ = ["Outcome", "deploy"]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What was planned, and what is in service since; `done` is None when nothing was sent."""
+    """What was planned, and what is in service since; `done` is None when nothing was sent.
+
+    `changes` says what is different from the version before, where that is known.
+    """
 
     plan: Plan
     done: InService | None = None
+    changes: tuple[str, ...] = ()
 
 
 def deploy(
@@ -42,21 +47,26 @@ def deploy(
     if not lists_only:
         _refuse_a_used_version(store, package, known, today)
     plan = platform.plan(package, known, lists_only=lists_only)
+    before = store.form(form_id, known.version) if known and plan.sends_form else None
+    differences = changes(before.xform if before else None, package.form)
     if dry_run:
-        return Outcome(plan)
+        return Outcome(plan, changes=differences)
     if not plan.activates:
         if not lists_only and (known is None or not known.finished):
             _remember(store, platform, package, _as_planned(plan), today)
         return Outcome(plan)
     store.begin_deployment(platform.target, form_id)
     done = platform.carry_out(plan)
-    if plan.sends_form or known is None or not lists_only:
+    if not lists_only:
         _remember(store, platform, package, done, today)
-        return Outcome(plan, done)
-    store.add_form(done.form)
-    # The workbook in service is still the one that was sent before, whatever lies here now.
-    store.keep_deployment(replace(known, native_version=done.native_version, day=today, finished=True))
-    return Outcome(plan, done)
+    else:
+        store.add_form(done.form)
+        if known is not None:
+            # The workbook in service is still the one that was sent before, whatever lies here now.
+            store.keep_deployment(
+                replace(known, native_version=done.native_version, day=today, finished=True)
+            )
+    return Outcome(plan, done, differences)
 
 
 def _remember(store: Store, platform: Platform, package: Package, done: InService, today: dt.date) -> None:
