@@ -88,11 +88,14 @@ class KoboPlatform:
         asset = self._asset(uid)
         held = self._held(uid)
         lists = tuple(one for one in package.attachments if held.get(one.name, ("", ""))[0] != one.md5)
+        unfinished = known is not None and not known.finished
         if lists_only:
             self._require_in_service(uid, asset)
-            lists = tuple(one for one in lists if one.name in held)
+            # The form in service may ask for other lists than the workbook here; one that was being exchanged is gone.
+            lists = tuple(
+                one for one in lists if unfinished or one.name in held or one.name in _asked_for(asset)
+            )
         sends_form = not lists_only and not _is_current(asset, uid, package, known)
-        unfinished = known is not None and not known.finished
         return Plan(
             package,
             uid,
@@ -314,6 +317,12 @@ def _path(uid: str) -> str:
 
 def _form_id(asset: Asset) -> str:
     return str(((asset.get("content") or {}).get("settings") or {}).get("id_string") or "")
+
+
+def _asked_for(asset: Asset) -> set[str]:
+    """The lists that the project's questions choose from."""
+    rows = (asset.get("content") or {}).get("survey") or ()
+    return {str(row["file"]) for row in rows if row.get("file")}
 
 
 def _in_service(asset: Asset) -> bool:
