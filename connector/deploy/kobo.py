@@ -335,11 +335,11 @@ def _in_service(asset: Asset) -> bool:
 
 
 def _is_current(asset: Asset, uid: str, package: Package, known: Deployment | None) -> bool:
-    """Whether this very workbook was sent to this project and nothing came after it."""
+    """Whether this very form was sent to this project and nothing came after it."""
     return (
         known is not None
         and known.native_form == uid
-        and known.workbook == package.sha256
+        and package.was_sent(known)
         and known.native_version == asset.get("deployed_version_id") == asset.get("version_id")
     )
 

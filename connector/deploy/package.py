@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from connector.errors import GiveUp
+from connector.store import Deployment
 from connector.submission import FormVersion
 from xlsforms import Form, Mark, load_form, marks
 from xlsforms.checks import check
@@ -47,8 +48,17 @@ class Package:
 
     @property
     def sha256(self) -> str:
-        """The hash of the workbook: the same file is never sent twice."""
+        """The hash of the workbook as a file."""
         return hashlib.sha256(self.workbook).hexdigest()
+
+    @property
+    def xform_sha256(self) -> str:
+        """The hash of what the workbook says: one that was only saved again has the same."""
+        return hashlib.sha256(self.form.xform.encode()).hexdigest()
+
+    def was_sent(self, known: Deployment | None) -> bool:
+        """Whether this form, as a file or in what it says, is what was sent last."""
+        return known is not None and (known.workbook == self.sha256 or known.xform == self.xform_sha256)
 
     @property
     def form_version(self) -> FormVersion:

@@ -76,6 +76,7 @@ def _remember(store: Store, platform: Platform, package: Package, done: InServic
             target=platform.target,
             form_id=package.form.form_id,
             workbook=package.sha256,
+            xform=package.xform_sha256,
             version=package.form.version,
             native_form=done.native_form,
             native_version=done.native_version,
@@ -94,7 +95,7 @@ def _refuse_a_used_version(store: Store, package: Package, known: Deployment | N
     """A version means one form for ever: what was answered in it is read by its marks."""
     form = package.form
     stored = store.form(form.form_id, form.version)
-    resent = known is not None and known.version == form.version and known.workbook != package.sha256
+    resent = known is not None and known.version == form.version and not package.was_sent(known)
     remarked = stored is not None and meaning(stored.marks) != meaning(marks(form))
     if resent or remarked:
         raise GiveUp(used_version(package, today))

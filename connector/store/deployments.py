@@ -16,14 +16,15 @@ __all__ = ["Deployment", "begin", "keep", "last"]
 class Deployment:
     """What was last put into service on a platform.
 
-    `target` names server and account or project; `workbook` is the sha256 of the file that was sent, `version` its
-    own version; `native_form` and `native_version` are the platform's names. `finished` is false from the first
+    `target` names server and account or project; `workbook` is the sha256 of the file that was sent, `xform` that
+    of what it converts to here, `version` its own version; `native_form` and `native_version` are the platform's names. `finished` is false from the first
     write until everything was verified: after an interruption it says that the platform must be looked at.
     """
 
     target: str
     form_id: str
     workbook: str
+    xform: str
     version: str
     native_form: str
     native_version: str

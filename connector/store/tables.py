@@ -72,13 +72,14 @@ native_form = Table(
     Column("form_version_id", ForeignKey("form_version.id"), nullable=False),
 )
 
-# What was last put into service on a platform: the workbook's hash, and how the platform calls what it made of it.
+# What was last put into service on a platform: the hashes of it, and how the platform calls what it made of it.
 deployment = Table(
     "deployment",
     metadata,
     Column("target", String(255), primary_key=True),
     Column("form_id", String(64), primary_key=True),
     Column("workbook", String(64), nullable=False),
+    Column("xform", String(64), nullable=False),
     Column("version", String(64), nullable=False),
     Column("native_form", String(64), nullable=False),
     Column("native_version", String(64), nullable=False),

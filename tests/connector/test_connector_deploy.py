@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import shutil
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -24,6 +25,7 @@ from deploy_worlds import (
 
 from connector import GiveUp, RetryLater, Store
 from connector.deploy import (
+    Attachment,
     CentralPlatform,
     KoboPlatform,
     Outcome,
@@ -47,9 +49,28 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "forms"
 
 
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Package:
+    """Converting a workbook takes most of a test's time: done once."""
+    return prepare(write_form(tmp_path_factory.mktemp("first")))
+
+
+@pytest.fixture(scope="session")
+def newer(tmp_path_factory: pytest.TempPathFactory) -> Package:
+    """The next version of the same form."""
+    folder = tmp_path_factory.mktemp("newer")
+    return prepare(write_form(folder, version="2026112302", label="Otherwise?"))
+
+
 @pytest.fixture
-def package(folder: Path) -> Package:
-    return prepare(write_form(folder))
+def versions(package: Package, newer: Package) -> tuple[Package, Package]:
+    return package, newer
+
+
+@pytest.fixture
+def package(folder: Path, prepared: Package) -> Package:
+    """The form in a folder of the test's own."""
+    return replace(prepared, path=Path(shutil.copytree(prepared.path.parent, folder)) / prepared.path.name)
 
 
 @pytest.fixture
@@ -103,8 +124,8 @@ def run(store: Store, platform: Platform, package: Package, **options: bool) -> 
 
 
 def with_new_list(package: Package) -> Package:
-    (package.path.parent / "providers.csv").write_text(NEW_LIST, encoding="utf-8")
-    return prepare(package.path)
+    collectors, _ = package.attachments
+    return replace(package, attachments=(collectors, Attachment("providers.csv", NEW_LIST.encode())))
 
 
 def in_service(server: BreakingKobo | BreakingCentral) -> tuple[str, dict[str, bytes]]:
@@ -237,30 +258,40 @@ def test_a_changed_workbook_needs_a_new_version(
     assert writes(server) == []
 
 
+def test_a_workbook_that_was_only_saved_again_is_not_sent_again(
+    both: tuple[Platform, BreakingKobo | BreakingCentral], store: Store, package: Package
+) -> None:
+    platform, server = both
+    run(store, platform, package)
+    server.requests.clear()
+    run(store, platform, replace(package, workbook=package.workbook + b"\0"))
+    assert writes(server) == []
+
+
 def test_a_changed_list_alone_is_exchanged_and_put_into_service(
     both: tuple[Platform, BreakingKobo | BreakingCentral], store: Store, package: Package
 ) -> None:
     platform, server = both
     run(store, platform, package)
-    outcome = run(store, platform, with_new_list(package), lists_only=True)
+    (package.path.parent / "providers.csv").write_text(NEW_LIST, encoding="utf-8")
+    changed = prepare(package.path)
+    outcome = run(store, platform, changed, lists_only=True)
     assert outcome.plan.sends == ("providers.csv (2 entries)",)
     assert in_service(server)[1] == LISTS | {"providers.csv": NEW_LIST.encode()}
     server.requests.clear()
-    run(store, platform, prepare(package.path))
+    run(store, platform, changed)
     assert writes(server) == []
 
 
 def test_pushing_lists_leaves_a_workbook_in_the_making_alone(
-    both: tuple[Platform, BreakingKobo | BreakingCentral], store: Store, package: Package, folder: Path
+    both: tuple[Platform, BreakingKobo | BreakingCentral], store: Store, package: Package, newer: Package
 ) -> None:
     platform, server = both
     run(store, platform, package)
-    path = write_form(folder, version="2026112302", label="Otherwise?")
-    (folder / "providers.csv").write_text(NEW_LIST, encoding="utf-8")
-    run(store, platform, prepare(path, checked=False), lists_only=True)
+    run(store, platform, with_new_list(newer), lists_only=True)
     assert in_service(server)[0].startswith("2026112301")
     server.requests.clear()
-    outcome = run(store, platform, prepare(path))
+    outcome = run(store, platform, with_new_list(newer))
     assert outcome.plan.sends_form
     assert in_service(server)[0] == "2026112302"
 
@@ -298,23 +329,21 @@ def test_whatever_breaks_off_is_said_and_the_next_run_makes_it_good(
 def test_a_replacement_that_breaks_off_leaves_phones_with_what_they_had(
     both: tuple[Platform, BreakingKobo | BreakingCentral],
     store: Store,
-    package: Package,
+    versions: tuple[Package, Package],
     step: int,
     done_first: bool,
 ) -> None:
     """Kobo: import, delete the old list, … Central: draft, list, publish."""
     platform, server = both
+    package, newer = versions[0], with_new_list(versions[1])
     run(store, platform, package)
-    folder = package.path.parent
-    path = write_form(folder, version="2026112302", label="Otherwise?")
-    (folder / "providers.csv").write_text(NEW_LIST, encoding="utf-8")
     server.break_at(step, done_first=done_first)
-    if not _tried(lambda: run(store, platform, prepare(path))):
+    if not _tried(lambda: run(store, platform, newer)):
         assert in_service(server)[0] == "2026112301"  # on Central also: no draft is left
-    run(store, platform, prepare(path))
+    run(store, platform, newer)
     assert in_service(server) == ("2026112302", LISTS | {"providers.csv": NEW_LIST.encode()})
     server.requests.clear()
-    run(store, platform, prepare(path))
+    run(store, platform, newer)
     assert writes(server) == []
 
 
@@ -463,11 +492,10 @@ def test_an_archived_project_is_opened_again(
 
 
 def test_a_page_instead_of_a_deployment_is_said_and_repaired(
-    kobo: KoboPlatform, kobo_server: BreakingKobo, store: Store, package: Package, folder: Path
+    kobo: KoboPlatform, kobo_server: BreakingKobo, store: Store, package: Package, newer: Package
 ) -> None:
     """KoboToolbox answers 500 with a web page when the version is no longer current."""
     run(store, kobo, package)
-    newer = prepare(write_form(folder, version="2026112302", label="Otherwise?"))
     plan = kobo.plan(newer, store.deployment(kobo.target, FORM_ID))
     assert plan.sends_form
     kobo_server.break_at(2, done_first=False)
@@ -556,27 +584,30 @@ def test_a_version_that_is_taken_is_said_before_anything_is_sent(
 
 
 def test_somebodys_draft_is_not_replaced(
-    central: CentralPlatform, central_server: BreakingCentral, store: Store, package: Package, folder: Path
+    central: CentralPlatform, central_server: BreakingCentral, store: Store, versions: tuple[Package, Package]
 ) -> None:
+    package, newer = versions
     run(store, central, package)
-    theirs = write_form(folder, version="theirs")
+    theirs = write_form(package.path.parent, version="theirs")
     form = central_server.project.forms[FORM_ID]
     central_server.platform.draft(
         central_server.project, theirs.read_bytes(), ignore_warnings=True, form=form
     )
     central_server.requests.clear()
     with pytest.raises(GiveUp, match=r"draft of small_evaluation .* not made here"):
-        run(store, central, prepare(write_form(folder, version="2026112302")))
+        run(store, central, newer)
     assert writes(central_server) == []
 
 
 def test_a_draft_that_is_not_the_workbook_is_taken_away_unpublished(
-    central: CentralPlatform, central_server: BreakingCentral, store: Store, package: Package, folder: Path
+    central: CentralPlatform, central_server: BreakingCentral, store: Store, versions: tuple[Package, Package]
 ) -> None:
     """As when somebody uploads another form between our two requests."""
+    package, newer = versions
     run(store, central, package)
-    newer = prepare(write_form(folder, version="2026112302", label="Otherwise?"))
-    other = write_form(folder, version="2026112302", extra="|  | text | comment | More? | comment | | |")
+    other = write_form(
+        package.path.parent, version="2026112302", extra="|  | text | comment | More? | comment | | |"
+    )
     with pytest.raises(GiveUp, match=r"is not the workbook that was sent.*The draft was taken away again"):
         run(store, central, replace(newer, workbook=other.read_bytes()))
     assert in_service(central_server)[0] == "2026112301"

@@ -1,4 +1,4 @@
-"""What was last deployed where: the workbook's hash and the platform's names for it."""
+"""What was last deployed where: the hashes of workbook and XForm, and the platform's names for it."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ def upgrade() -> None:
         sa.Column("target", sa.String(length=255), nullable=False),
         sa.Column("form_id", sa.String(length=64), nullable=False),
         sa.Column("workbook", sa.String(length=64), nullable=False),
+        sa.Column("xform", sa.String(length=64), nullable=False),
         sa.Column("version", sa.String(length=64), nullable=False),
         sa.Column("native_form", sa.String(length=64), nullable=False),
         sa.Column("native_version", sa.String(length=64), nullable=False),
