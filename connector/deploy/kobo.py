@@ -88,14 +88,12 @@ class KoboPlatform:
         asset = self._asset(uid)
         held = self._held(uid)
         lists = tuple(one for one in package.attachments if held.get(one.name, ("", ""))[0] != one.md5)
-        unfinished = known is not None and not known.finished
         if lists_only:
             self._require_in_service(uid, asset)
             # The form in service may ask for other lists than the workbook here; one that was being exchanged is gone.
-            lists = tuple(
-                one for one in lists if unfinished or one.name in held or one.name in _asked_for(asset)
-            )
+            lists = tuple(one for one in lists if one.name in held or one.name in _asked_for(asset))
         sends_form = not lists_only and not _is_current(asset, uid, package, known)
+        unfinished = known is not None and not known.finished
         return Plan(
             package,
             uid,
@@ -108,7 +106,7 @@ class KoboPlatform:
 
     def _find(self, package: Package, known: Deployment | None) -> str | None:
         """The project's uid: remembered, or named in config.yml, or found by title and form id."""
-        if known is not None:
+        if known is not None and known.native_form:
             self._asset(known.native_form)  # a project that is gone is said, not made again in silence
             return known.native_form
         for uid in self._assets:

@@ -55,17 +55,16 @@ def deploy(
         if not lists_only and (known is None or not known.finished):
             _remember(store, platform, package, _as_planned(plan), today)
         return Outcome(plan)
-    store.begin_deployment(platform.target, form_id)
+    begun = known or _unknown(platform, plan, today)
+    store.keep_deployment(replace(begun, finished=False))
     done = platform.carry_out(plan)
-    if not lists_only:
-        _remember(store, platform, package, done, today)
-    else:
+    if lists_only:
         store.add_form(done.form)
-        if known is not None:
-            # The workbook in service is still the one that was sent before, whatever lies here now.
-            store.keep_deployment(
-                replace(known, native_version=done.native_version, day=today, finished=True)
-            )
+        # The workbook in service is still the one that was sent before, whatever lies here now.
+        now = replace(begun, native_form=done.native_form, native_version=done.native_version, day=today)
+        store.keep_deployment(replace(now, finished=True))
+    else:
+        _remember(store, platform, package, done, today)
     return Outcome(plan, done, differences)
 
 
@@ -82,6 +81,20 @@ def _remember(store: Store, platform: Platform, package: Package, done: InServic
             native_version=done.native_version,
             day=today,
         )
+    )
+
+
+def _unknown(platform: Platform, plan: Plan, today: dt.date) -> Deployment:
+    """What is noted of a form that this store never deployed: where it is, and that its workbook is not known."""
+    return Deployment(
+        target=platform.target,
+        form_id=plan.package.form.form_id,
+        workbook="",
+        xform="",
+        version="",
+        native_form=plan.native_form,
+        native_version=plan.native_version,
+        day=today,
     )
 
 

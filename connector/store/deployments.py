@@ -5,11 +5,11 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import asdict, dataclass, fields
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, insert, select
 
 from connector.store import tables
 
-__all__ = ["Deployment", "begin", "keep", "last"]
+__all__ = ["Deployment", "keep", "last"]
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,8 @@ class Deployment:
 
     `target` names server and account or project; `workbook` is the sha256 of the file that was sent, `xform` that
     of what it converts to here, `version` its own version; `native_form` and `native_version` are the platform's names. `finished` is false from the first
-    write until everything was verified: after an interruption it says that the platform must be looked at.
+    write until everything was verified: after an interruption it says that the platform must be looked at. The hashes
+    are "" where the form in service was not sent from here.
     """
 
     target: str
@@ -40,14 +41,6 @@ def last(connection: Connection, target: str, form_id: str) -> Deployment | None
         select(*columns).where(table.c.target == target, table.c.form_id == form_id)
     ).first()
     return None if row is None else Deployment(**row._mapping)
-
-
-def begin(connection: Connection, target: str, form_id: str) -> None:
-    """Note that writing begins; nothing where nothing is remembered yet."""
-    table = tables.deployment
-    connection.execute(
-        update(table).where(table.c.target == target, table.c.form_id == form_id).values(finished=False)
-    )
 
 
 def keep(connection: Connection, one: Deployment) -> None:

@@ -156,13 +156,8 @@ class Store:
         with reader(self._engine) as connection:
             return deployments.last(connection, target, form_id)
 
-    def begin_deployment(self, target: str, form_id: str) -> None:
-        """Note that writing to the platform begins: until `keep_deployment` the form there may be half done."""
-        with writer(self._engine) as connection:
-            deployments.begin(connection, target, form_id)
-
     def keep_deployment(self, one: Deployment) -> None:
-        """Remember what is in service now."""
+        """Remember what is in service now, or (`finished` false) that writing to the platform begins."""
         with writer(self._engine) as connection:
             deployments.keep(connection, one)
 

@@ -479,6 +479,33 @@ def test_lists_do_not_carry_somebodys_draft_into_service(
     assert writes(kobo_server) == []
 
 
+def test_a_push_to_a_project_deployed_elsewhere_is_made_good_too(
+    kobo: KoboPlatform, kobo_server: BreakingKobo, store: Store, package: Package
+) -> None:
+    """Nothing is remembered here, and the new list may lie there without being in service."""
+    kobo_server.deploy(package.path)
+    kobo_server.break_at(3, done_first=False)
+    with pytest.raises(RetryLater, match="not in service"):
+        run(store, kobo, with_new_list(package), lists_only=True)
+    kobo_server.requests.clear()
+    run(store, kobo, with_new_list(package), lists_only=True)
+    assert len(writes(kobo_server)) == 1
+    assert writes(kobo_server)[0].startswith("PATCH")
+    known = store.deployment(kobo.target, FORM_ID)
+    assert known is not None
+    assert (known.workbook, known.finished) == ("", True)
+
+
+def test_a_list_somebody_took_away_is_brought_back(
+    kobo: KoboPlatform, kobo_server: BreakingKobo, store: Store, package: Package
+) -> None:
+    run(store, kobo, package)
+    (asset,) = kobo_server.platform.assets.values()
+    asset.files.clear()
+    run(store, kobo, package, lists_only=True)
+    assert in_service(kobo_server)[1] == LISTS
+
+
 def test_an_archived_project_is_opened_again(
     kobo: KoboPlatform, kobo_server: BreakingKobo, store: Store, package: Package
 ) -> None:

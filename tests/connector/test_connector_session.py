@@ -11,7 +11,7 @@ import pytest
 from connector_worlds import AT_ONCE, Asked, Reply, Scripted
 
 from connector import GiveUp, RetryLater
-from connector.session import HttpSession
+from connector.session import Body, HttpSession, RefusedWrite, Upload
 
 SECRET = "Token s3cr3t-0123456789"
 WORDS = "does not accept the token in KOBO_TOKEN; make a new one under Account settings → Security and put it there"
@@ -214,3 +214,51 @@ def test_retry_after_is_not_waited_for_longer_than_allowed() -> None:
 def test_an_address_that_would_betray_the_secret_is_refused(address: str) -> None:
     with pytest.raises(GiveUp, match="KoboToolbox"):
         session(address)
+
+
+# what changes something
+
+
+def test_a_write_is_sent_once_whatever_the_server_answers() -> None:
+    with talking(Reply("<h1>Server Error</h1>", 500)) as (server, http), pytest.raises(RetryLater):
+        http.write("POST", "api/", Body(json={"active": True}))
+    assert len(server.asked) == 1
+
+
+def test_a_write_does_not_follow_a_redirect(elsewhere: Scripted) -> None:
+    """A client that follows with a GET has changed nothing, and does not notice."""
+    moved = Reply("", 301, {"Location": f"{elsewhere.url}/api/"})
+    with (
+        talking(moved) as (server, http),
+        pytest.raises(GiveUp, match="wants to be called by another address"),
+    ):
+        http.write("POST", "api")
+    assert (len(server.asked), elsewhere.asked) == (1, [])
+
+
+def test_a_refused_write_brings_the_servers_words() -> None:
+    with talking(Reply({"code": 409.6}, 409)) as (_, http), pytest.raises(RefusedWrite) as caught:
+        http.write("POST", "api/")
+    assert (caught.value.status, caught.value.body) == (409, {"code": 409.6})
+    with talking(Reply("<h1>no</h1>", 400)) as (_, http), pytest.raises(RefusedWrite) as caught:
+        http.write("POST", "api/")
+    assert caught.value.body == {}
+
+
+def test_an_account_that_may_only_read_is_told_so_when_it_writes() -> None:
+    with (
+        talking(Reply({}, 403)) as (_, http),
+        pytest.raises(GiveUp, match="does not let this account change"),
+    ):
+        http.write("POST", "api/")
+
+
+def test_a_body_is_nothing_json_a_file_or_a_form_with_a_file() -> None:
+    file = Upload("a.csv", b"x", "text/csv")
+    assert Body().options() == {}
+    assert Body(json={"a": 1}).options() == {"json": {"a": 1}}
+    assert Body(upload=file).options() == {"data": b"x", "headers": {"Content-Type": "text/csv"}}
+    assert Body(fields={"a": "1"}, upload=file, field="content").options() == {
+        "data": {"a": "1"},
+        "files": {"content": ("a.csv", b"x", "text/csv")},
+    }
