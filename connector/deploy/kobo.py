@@ -240,7 +240,8 @@ class KoboPlatform:
     def _verified(self, uid: str, version: str, plan: Plan) -> InService:
         """Read everything back and compare it with what was sent."""
         asset = self._asset(uid)
-        if not _in_service(asset) or asset.get("deployed_version_id") != version:
+        now = str(asset["version_id"])
+        if not _in_service(asset) or (plan.sends_form and now != version):
             raise GiveUp(f"{self._http.place} does not show version {version} of project {uid} in service.")
         found = self._version_of(asset)
         if plan.sends_form:
@@ -250,7 +251,7 @@ class KoboPlatform:
             if held.get(one.name, ("", ""))[0] != one.md5:
                 raise GiveUp(f"{self._http.place} holds another {one.name} than the one that was sent.")
         form = plan.package.form_version if plan.sends_form else found
-        return InService(uid, version, form)
+        return InService(uid, now, form)
 
     def _require_same(self, package: Package, found: FormVersion, what: str) -> None:
         form = package.form

@@ -15,6 +15,8 @@ FORM_ID = "small_evaluation"
 LISTED = """
 | survey |
 |  | type | name | label | bind::eval:is | bind::eval:measures | choice_filter |
+|  | select_one yes_no | practice | Only practice? | practice | | |
+|  | select_one yes_no | adult | 18 or older? | adult | | |
 |  | select_one yes_no | consent | Do you agree? | consent | | |
 |  | select_one_from_file collectors.csv | collector | Your code | collector | | |
 |  | select_one_from_file providers.csv | provider | Which one? | provider | | |

@@ -23,7 +23,7 @@ from deploy_worlds import (
     writes,
 )
 
-from connector import GiveUp, RetryLater, Store
+from connector import CentralSource, GiveUp, KoboSource, RetryLater, Store, sync
 from connector.deploy import (
     Attachment,
     CentralPlatform,
@@ -408,6 +408,36 @@ def test_wrong_credentials_are_one_sentence_without_the_secret(
         assert "wr0ng" not in str(caught.value)
     assert writes(kobo_server) == []
     assert writes(central_server) == []
+
+
+@pytest.mark.parametrize("pushed", [False, True], ids=["deployed", "with new lists"])
+def test_an_answer_to_what_was_deployed_is_stored(
+    both: tuple[Platform, BreakingKobo | BreakingCentral], store: Store, package: Package, pushed: bool
+) -> None:
+    platform, server = both
+    done = run(store, platform, package).done
+    if pushed:
+        done = run(store, platform, with_new_list(package), lists_only=True).done
+    assert done is not None
+    version = done.form.version
+    server.submit(
+        f'<data id="{FORM_ID}" version="{version}"><practice>no</practice><adult>yes</adult>'
+        "<consent>yes</consent><provider>sw_303_001</provider>"
+        "<core><respect>5</respect></core>"
+        "<meta><instanceID>uuid:0b0b0b0b-0000-4000-8000-000000000001</instanceID></meta></data>"
+    )
+    source = (
+        KoboSource(server.url, token=TOKEN, asset=done.native_form, patience=AT_ONCE)
+        if isinstance(server, BreakingKobo)
+        else CentralSource(
+            server.url, email=EMAIL, password=PASSWORD, project=1, form=FORM_ID, patience=AT_ONCE
+        )
+    )
+    with source:
+        (report,) = sync(store, [source], now=lambda: NOW)
+    assert (report.error, report.counts.new) == (None, 1)
+    (stored,) = store.evaluations()
+    assert stored["values"] == {"respect": 5.0}
 
 
 # KoboToolbox
