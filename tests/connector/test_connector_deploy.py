@@ -670,6 +670,20 @@ def test_a_draft_that_is_not_the_workbook_is_taken_away_unpublished(
     assert in_service(central_server)[0] == "2026112301"
 
 
+def test_a_draft_that_stood_there_before_stays_when_ours_never_came(
+    central: CentralPlatform, central_server: BreakingCentral, store: Store, versions: tuple[Package, Package]
+) -> None:
+    package, newer = versions
+    run(store, central, package)
+    form = central_server.project.forms[FORM_ID]
+    assert form.current is not None
+    central_server.platform.draft_again(form, form.current)
+    central_server.break_at(1, done_first=False)
+    with pytest.raises(RetryLater, match="A draft stands there, as before"):
+        run(store, central, newer)
+    assert form.draft is not None
+
+
 def test_a_session_that_ended_is_opened_again(
     central_server: BreakingCentral, store: Store, package: Package
 ) -> None:
