@@ -72,6 +72,7 @@ class Central(Section):
     password_env: str = "CENTRAL_PASSWORD"  # noqa: S105 - the name of a variable
     deploy_email_env: str = "CENTRAL_DEPLOY_EMAIL"
     deploy_password_env: str = "CENTRAL_DEPLOY_PASSWORD"  # noqa: S105 - the name of a variable
+    app_user_token_env: str = "CENTRAL_APP_USER_TOKEN"  # noqa: S105 - the name of a variable
     forms: Names
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from pathlib import Path
 from typing import Annotated, Literal
@@ -10,10 +11,13 @@ import typer
 
 from shakti.commands.forms import app
 from shakti.commands.options import CONFIG, ConfigPath, now
-from shakti.config import read_config
+from shakti.config import ConfigError, read_config
+from shakti.files import write_new
 from shakti.screen import Screen
 
 __all__ = ["app", "providers"]
+
+PICTURES = (".svg", ".png", ".pdf")
 
 providers = typer.Typer(no_args_is_help=True, help="Bring the registry to the phones.")
 
@@ -61,6 +65,43 @@ def deploy_forms(
         screen.next(f"add {', '.join(new)} to sources.kobo.assets in config.yml, then shakti sync")
     else:
         screen.next("shakti sync")
+
+
+@app.command()
+def qr(
+    out: Annotated[
+        Path, typer.Option("--out", help="The picture: .svg, .png or .pdf; it must not exist yet.")
+    ],
+    config_path: ConfigPath = CONFIG,
+) -> None:
+    """Draw the code that sets up ODK Collect on an enumerator's phone for the Central project, in one scan.
+
+    It holds the token of an App User, never a password: whoever scans it can send forms. Destroy it after the training.
+
+    Example: shakti forms qr --out collect.svg
+    """
+    # The database and the network are not needed to draw, nor is the drawing by the other commands.
+    import segno  # noqa: PLC0415
+
+    from connector.deploy import server_url, settings_code  # noqa: PLC0415
+
+    screen, config = Screen(), read_config(config_path)
+    central = config.sources.central
+    if central is None:
+        raise ConfigError(
+            "config.yml names no sources.central; fill it in, App Users exist on ODK Central only."
+        )
+    if out.suffix not in PICTURES:
+        raise typer.BadParameter(f"{out} must end in {', '.join(PICTURES)}", param_hint="--out")
+    token = config.secret(central.app_user_token_env, os.environ)
+    code = segno.make(settings_code(server_url(central.url, token, central.project)), micro=False)
+    picture = io.BytesIO()
+    code.save(picture, kind=out.suffix.removeprefix("."), scale=6)
+    write_new(out, picture.getvalue())
+    screen.say(
+        f"{out}: readable by you alone. Print it, scan it in Collect (Add project), destroy it after the training."
+    )
+    screen.next("shakti forms deploy central")
 
 
 @providers.command()

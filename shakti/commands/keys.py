@@ -14,6 +14,7 @@ from connector import new_code, new_key, new_pair
 from shakti import assembly
 from shakti.commands.options import CONFIG, ConfigPath
 from shakti.config import ConfigError, Secrets, read_config
+from shakti.files import write_new
 from shakti.screen import Screen
 
 keys = typer.Typer(no_args_is_help=True, help="Make the programme's keys.")
@@ -35,8 +36,8 @@ def new_keys(
     config = read_config(config_path)
     values, text_private = fresh_keys(config.secrets)
     private_path = out.with_name(out.name + ".text-private")
-    _write_new(private_path, text_private + "\n")
-    _write_new(out, "".join(f"export {name}={value}\n" for name, value in values.items()))
+    write_new(private_path, text_private + "\n")
+    write_new(out, "".join(f"export {name}={value}\n" for name, value in values.items()))
     screen.say(
         f"{out}: the keys of this machine, readable by you alone. Keep a copy apart from backups of the data."
     )
@@ -75,7 +76,7 @@ def issue(
     while len(made) < count:
         made = sorted({*made, new_code(secrets.randbelow(10**8))})
     with assembly.open_store(config, os.environ) as store:
-        _write_new(out, "")  # a place that cannot be written is noticed before a code is issued
+        write_new(out, "")  # a place that cannot be written is noticed before a code is issued
         if store.add_codes(made) < count:
             out.unlink()
             raise ConfigError(
@@ -86,18 +87,3 @@ def issue(
         f"{out}: {count} codes. One for each survivor on the roll; delete the file when they are handed out."
     )
     screen.next("shakti sync")
-
-
-def _write_new(path: Path, text: str) -> None:
-    """A file of its owner's alone; one that exists is never overwritten."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError as error:
-        raise ConfigError(
-            f"{path} exists already and is not overwritten; name another file or move it away."
-        ) from error
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be written ({error.strerror}); name another place.") from error
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)

@@ -212,3 +212,28 @@ def test_the_other_commands_of_the_group_are_still_there(shakti: Shakti) -> None
     listed = shakti("forms", "--help").stdout
     for command in ("check", "build", "interview", "deploy"):
         assert command in listed
+
+
+def test_the_code_for_phones_is_drawn_once_for_its_owner_and_the_token_is_not_said(
+    shakti: Shakti, tmp_path: Path
+) -> None:
+    drawn = shakti("forms", "qr", "--out", "collect.svg", CENTRAL_APP_USER_TOKEN=SECRET)
+    assert drawn.returncode == 0, drawn.stderr
+    picture = tmp_path / "collect.svg"
+    assert picture.read_bytes().startswith(b"<?xml")
+    assert picture.stat().st_mode & 0o777 == 0o600
+    assert SECRET not in drawn.stdout + drawn.stderr
+    assert "destroy it after the training" in drawn.stdout
+    again = shakti("forms", "qr", "--out", "collect.svg", CENTRAL_APP_USER_TOKEN=SECRET)
+    assert again.returncode == 1
+    assert "is not overwritten" in again.stderr
+
+
+def test_the_code_for_phones_needs_an_app_users_token_and_a_kind_of_picture(
+    shakti: Shakti, tmp_path: Path
+) -> None:
+    assert shakti("forms", "qr", "--out", "collect.txt", CENTRAL_APP_USER_TOKEN=SECRET).returncode == 2
+    missing = shakti("forms", "qr", "--out", "collect.png")
+    assert missing.returncode == 1
+    assert "CENTRAL_APP_USER_TOKEN is empty" in missing.stderr
+    assert not (tmp_path / "collect.png").exists()
