@@ -114,3 +114,13 @@ def read_csv(text: str) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
 
 def _one_line(err: Exception) -> str:
     return " ".join(str(err).split())
+
+
+def odk_validate() -> Path | None:
+    """ODK's own checker as it comes with pyxform, a Java archive; None when it is not there."""
+    from importlib.util import find_spec  # noqa: PLC0415
+
+    found = find_spec("pyxform")
+    folders = found.submodule_search_locations if found else None
+    jar = Path(next(iter(folders or ("",)))) / "validators/odk_validate/bin/ODK_Validate.jar"
+    return jar if jar.is_file() else None

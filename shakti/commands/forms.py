@@ -20,6 +20,8 @@ from shakti.commands.options import AsJson, now
 from shakti.screen import Screen
 from xlsforms import Form, FormError, load_form, to_xform
 from xlsforms.checks import Finding, check
+from xlsforms.diff import compare
+from xlsforms.plain import form_at
 
 app = typer.Typer(no_args_is_help=True, help="Check, build and try the forms.")
 
@@ -32,14 +34,24 @@ Media = Annotated[
 def check_forms(
     forms: Annotated[list[Path], typer.Argument(help="Workbooks (.xlsx) or XForms (.xml).")],
     media: Media = None,
+    deployed: Annotated[
+        Path | None,
+        typer.Option("--deployed", help="The form in use now: say what would lose its answers."),
+    ] = None,
+    validate: Annotated[
+        bool, typer.Option("--validate/--no-validate", help="Ask ODK Validate too (a second a form; Java).")
+    ] = True,
     as_json: AsJson = False,
 ) -> None:
     """Say what is wrong with a form, where, and how to mend it.
 
     Example: shakti forms check xlsforms/duty_bearer_evaluation.xlsx
+    Example: shakti forms check new.xlsx --deployed old.xlsx
     """
+    if deployed is not None and len(forms) != 1:
+        raise typer.BadParameter("takes one form to check against it", param_hint="--deployed")
     screen = Screen()
-    found = {path: check(path, media=media) for path in forms}
+    found = {path: check(path, media=media, deployed=deployed, validate=validate) for path in forms}
     if as_json:
         rows = [
             {"form": str(path), **asdict(finding)} for path, all_of in found.items() for finding in all_of
@@ -60,6 +72,31 @@ def _say(screen: Screen, path: Path, findings: tuple[Finding, ...]) -> None:
     counts = Counter(finding.level for finding in findings)
     summary = ", ".join(f"{counts[level]} {level}s" for level in ("error", "warning", "note"))
     screen.say(f"{path}: {summary}")
+
+
+@app.command(name="diff")
+def diff_forms(
+    old: Annotated[Path, typer.Argument(help="The version before: a workbook (.xlsx) or an XForm (.xml).")],
+    new: Annotated[Path, typer.Argument(help="The version after.")],
+    as_json: AsJson = False,
+) -> None:
+    """Say in plain words what changed between two versions of a form, and what that does to the answers.
+
+    Example: shakti forms diff old.xlsx new.xlsx
+    """
+    screen = Screen()
+    changes = compare(form_at(old), form_at(new))
+    if as_json:
+        screen.raw(json.dumps([asdict(change) for change in changes], ensure_ascii=False, indent=2))
+        return
+    for change in changes:
+        screen.say(str(change))
+    harms = Counter(change.harm for change in changes)
+    screen.say(
+        f"{len(changes)} changes; {harms['breaks']} after which answers no longer fit together, "
+        f"{harms['ends']} after which some end."
+    )
+    screen.next(f"shakti forms check {new} --deployed {old}")
 
 
 @app.command()

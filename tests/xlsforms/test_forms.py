@@ -94,7 +94,7 @@ def test_odk_validate_accepts_the_workbook(path: Path) -> None:
 
 @BOTH
 def test_the_form_doctor_finds_no_error_and_no_warning(path: Path) -> None:
-    assert [str(finding) for finding in check(path)] == []
+    assert [str(finding) for finding in check(path) if finding.level != "note"] == []
 
 
 @BOTH
