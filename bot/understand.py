@@ -17,6 +17,7 @@ from rapidfuzz import fuzz, process
 
 from bot.errors import WordsError
 from xlsforms import Choice, Form, Prompt, State, prompt, set_language
+from xlsforms.signs import signs as signs_of_names
 
 __all__ = [
     "CONTROLS",
@@ -56,7 +57,6 @@ RESERVED = ("dont_know", "wont_say", "other")
 ENOUGH_TO_ASK, ENOUGH_TO_ACT = 0.5, 0.7  # confidence 0-1; at 0.7 about one guess in eight is wrong
 CLOSE_ENOUGH = 78  # rapidfuzz ratio 0-100: below it "did you mean" annoys more than it helps
 MOST_SUGGESTIONS = 4
-LONGEST_SIGN = 2  # names such as "5" are signs people know from the question; codes such as "303" are not
 YES_NAMES, NO_NAMES = ("yes",), ("no",)
 
 # Left in texts because Bengali and Hindi spelling needs them.
@@ -175,15 +175,8 @@ def trusted(intent: str | None, confidence: float) -> str | None:
 
 
 def signs(choices: Sequence[Choice]) -> tuple[str, ...]:
-    """The number shown before each choice: the name where names are small numbers, else the position.
-
-    Beside numbers, "don't know" and its kind get the numbers after the highest: no scale step looks like them.
-    """
-    numbers = [choice.name for choice in choices if choice.name not in RESERVED]
-    if not numbers or not all(n.isascii() and n.isdigit() and len(n) <= LONGEST_SIGN for n in numbers):
-        return tuple(str(position) for position in range(1, len(choices) + 1))
-    following = iter(range(max(map(int, numbers)) + 1, max(map(int, numbers)) + 1 + len(choices)))
-    return tuple(choice.name if choice.name not in RESERVED else str(next(following)) for choice in choices)
+    """The number shown before each choice; the same rule as on paper (`xlsforms.signs`)."""
+    return signs_of_names([choice.name for choice in choices])
 
 
 def read(

@@ -32,20 +32,26 @@ _SAID_BETTER = ("Language '", "This form uses or_other")
 
 
 def check(
-    path: Path, *, media: Path | None = None, deployed: Path | Form | None = None, validate: bool = False
+    path: Path,
+    *,
+    media: Path | None = None,
+    deployed: Path | Form | None = None,
+    validate: bool = False,
+    java: str | None = None,
 ) -> tuple[Finding, ...]:
     """Everything found wrong with the form at `path`, errors first; an empty tuple for a healthy form.
 
     `media` is the folder of its attached lists (default: the form's own), `deployed` the form that is in use
     now: then what would lose answers is found, too. `validate` asks ODK Validate as well, which takes a second
-    and Java; without Java a note says so. Never raises for a bad form.
+    and Java (`java`: the program, default the one on the path); without Java a note says so. Never raises for
+    a bad form.
     """
     try:
         book = read_book(path)
     except FormError as error:
         return (_refusal(path, error, Book({})),)
     found = [*languages.find(book), *privacy.find(book), *rows.find(book), *meanings.find(book)]
-    found += _form(path, media, book, deployed, validate)
+    found += _form(path, media, book, deployed, (java or "java") if validate else None)
     if not book.sheets and all(finding.level != "error" for finding in found):
         found.append(_rows_not_seen(path))
     found = list(dict.fromkeys(found))
@@ -53,7 +59,7 @@ def check(
 
 
 def _form(
-    path: Path, media: Path | None, book: Book, old: Path | Form | None, validate: bool
+    path: Path, media: Path | None, book: Book, old: Path | Form | None, java: str | None
 ) -> Iterator[Finding]:
     """What the converter, the engine, ODK Validate and the form as a whole say."""
     try:
@@ -65,7 +71,7 @@ def _form(
     except Exception as error:  # whatever a converter trips over is the author's to know, not a crash
         yield _refusal(path, FormError(f"the form cannot be read ({type(error).__name__}: {error})"), book)
         return
-    with validator.validating(form.xform) if validate else nullcontext() as validation:
+    with validator.validating(form.xform, java) if java else nullcontext() as validation:
         for warning in warnings:
             if not (book.sheets and warning.startswith(_SAID_BETTER)):
                 yield _advice(warning)
@@ -73,7 +79,7 @@ def _form(
         yield from losses.find(old, form, book) if old is not None else ()
         if validation is not None:
             yield from validation.findings()
-        elif validate:
+        elif java:
             yield validator.not_run()
 
 

@@ -58,12 +58,12 @@ class Validation:
 
 
 @contextmanager
-def validating(xform: str, java: str | None = None) -> Iterator[Validation | None]:
+def validating(xform: str, java: str = "java") -> Iterator[Validation | None]:
     """ODK Validate begins to read this XForm; None where Java or ODK Validate is not installed.
 
-    `java`: the program to run (default: the one on the path). Nothing of it is left running afterwards.
+    `java`: the program to run, a name on the path or a file. Nothing of it is left running afterwards.
     """
-    program, jar = java or shutil.which("java"), odk_validate()
+    program, jar = shutil.which(java), odk_validate()
     if program is None or jar is None:
         yield None
         return
