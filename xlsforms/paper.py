@@ -7,7 +7,7 @@ sheet keeps the form's order, and says in words what a phone would skip by itsel
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
@@ -17,6 +17,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from .conditions import ANY, NONE, Term, demands, needed_answers
 from .form import Form, Question
+from .marks import RESERVED
 from .model import Bind, Control, Output, Words
 from .plain import Item, Listed, cascade, listed, outputs, variants
 from .signs import signs
@@ -28,13 +29,14 @@ BLANK = "\u2009________\u2009"
 """Where the form would fill in a value."""
 
 SHORT_LABEL = 26
-"""Characters: lists whose labels are all this short stand in three columns, others in two."""
+"""Characters: lists whose labels are all this short stand in three columns or more, others in two."""
+
+MOST_COLUMNS = 5
+"""Up to so many short choices stand in one row, as a scale should."""
 
 FEWEST_BEHIND_A_GATE = 3
 LINES = {"multiline": 4}
 LINES_OTHERWISE = 2
-CODE_BOXES = 10
-"""Digits of a survivor code."""
 
 _DIGITS = {"bn": 0x09E6, "hi": 0x0966}
 _UNASKED = ("calculate", "hidden")
@@ -46,7 +48,7 @@ class Choices:
 
     heading: str
     boxes: tuple[tuple[str, str], ...]
-    narrow: bool
+    columns: int
 
 
 @dataclass(frozen=True)
@@ -131,7 +133,9 @@ class _Sheet:
     gates: dict[str, Term] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.controls = {control.path: control for control in self.form.model.controls}
+        self.controls = {
+            control.path: control for control in self.form.model.controls if not self._never(control.path)
+        }
         asked = [path for path in self.controls if self._question(path).kind != "note"]
         self.numbers = {path: self.digits(place) for place, path in enumerate(asked, start=1)}
         self.gates = dict(self._gates(asked))
@@ -168,23 +172,27 @@ class _Sheet:
                 if term is not None and term.path == path and term.how == ANY:
                     yield path, term
 
-    def conditions(self, path: str) -> tuple[str, ...] | None:
-        """What this question or group itself waits for, in words; None when it never applies on paper."""
+    def _never(self, path: str) -> bool:
+        """Whether a question waits for a hidden value that a sheet does not have (who holds the phone)."""
+        return any(
+            term is not None and self._fixed(term.path) and not _holds(term, self._default(term.path))
+            for term in needed_answers(self.form.model, path)
+        )
+
+    def conditions(self, path: str) -> tuple[str, ...]:
+        """What this question or group itself waits for, in words."""
         bind = self._bind(path)
         said: list[str] = []
         for term in demands(bind.relevant, self.form.model.root, path):
             if term is not None and self.gates.get(term.path) == term:
                 continue
-            if term is not None and self._fixed(term.path):
-                if not _holds(term, self._default(term.path)):
-                    return None
-                continue
-            said.append(self._in_words(term))
+            if term is None or not self._fixed(term.path):
+                said.append(self._in_words(term))
         return tuple(dict.fromkeys(said))
 
     def _fixed(self, path: str) -> bool:
         """A hidden value, which nobody on paper can change."""
-        return path not in self.controls and self._question(path).kind == "hidden"
+        return self._question(path).kind == "hidden"
 
     def _default(self, path: str) -> str:
         return next((leaf.default for leaf in self.form.model.leaves() if leaf.path == path), "")
@@ -227,34 +235,21 @@ class _Sheet:
         for group, controls in groupby(
             self.controls.values(), lambda control: control.path.rpartition("/")[0]
         ):
-            conditions = self._around(group)
-            if conditions is None:
-                continue
             held = list(controls)
-            entries = tuple(self._entries(held))
-            if entries:
-                yield Section(self.text(held[0].section) if group else "", conditions, entries)
+            title = self.text(held[0].section) if group else ""
+            yield Section(title, self._around(group), tuple(map(self._entry, held)))
 
-    def _around(self, group: str) -> tuple[str, ...] | None:
+    def _around(self, group: str) -> tuple[str, ...]:
         said: list[str] = []
         steps = group.split("/") if group else []
         for size in range(1, len(steps) + 1):
             path = "/".join(steps[:size])
-            found = self.conditions(path)
-            if found is None:
-                return None
-            said += found
+            said += self.conditions(path)
             if path in self.form.model.repeats:
                 said.append(self.say("repeat"))
         return tuple(dict.fromkeys(said))
 
-    def _entries(self, controls: Iterable[Control]) -> Iterator[Entry]:
-        for control in controls:
-            conditions = self.conditions(control.path)
-            if conditions is not None:
-                yield self._entry(control, conditions)
-
-    def _entry(self, control: Control, conditions: tuple[str, ...]) -> Entry:
+    def _entry(self, control: Control) -> Entry:
         path, question = control.path, self._question(control.path)
         gate = self.gates.get(path)
         choices = listed(self.form, control)
@@ -264,7 +259,7 @@ class _Sheet:
             label=self.text(control.label),
             hint=self.text(control.hint),
             aloud=self._guidance.get((control.hint.itext if control.hint else "") or "", ""),
-            conditions=conditions,
+            conditions=self.conditions(path),
             required=self._bind(path).required == "true()",
             way=way,
             lists=tuple(self._lists(control, question, choices)),
@@ -278,7 +273,8 @@ class _Sheet:
         if question.kind == "range":
             steps = _steps(question.parameters)
             if steps:
-                yield Choices("", tuple((self.digits(step), "") for step in steps), narrow=True)
+                boxes = tuple((self.digits(step), "") for step in steps)
+                yield Choices("", boxes, columns=len(boxes))
             return
         if choices is None:
             return
@@ -286,11 +282,11 @@ class _Sheet:
             wanted = self._named_rows.get(control.path, ())
             named = [item for item in choices.items if item.name in wanted]
             if named:
-                yield self._boxes("", named, with_signs=False)
+                yield _row("", [("", self._label(item)) for item in named])
             return
         cascaded = cascade(self.form, control, choices)
         if cascaded is None or cascaded[1] not in self.numbers:
-            yield self._boxes("", choices.items)
+            yield from self._boxes("", choices.items)
             return
         column, earlier = cascaded
         for value, items in groupby(
@@ -299,14 +295,24 @@ class _Sheet:
         ):
             answer = self._answers(Term(earlier, ANY, (value,)))
             heading = self.say("list_of", n=self.numbers[earlier], answers=answer)
-            yield self._boxes(heading, tuple(items))
+            yield from self._boxes(heading, tuple(items))
 
-    def _boxes(self, heading: str, items: Sequence[Item], *, with_signs: bool = True) -> Choices:
+    def _boxes(self, heading: str, items: Sequence[Item]) -> Iterator[Choices]:
+        """One row or block of boxes; "don't know" and its kind stand below a scale, not beside its ends."""
         names = [item.name for item in items]
-        shown = signs(names) if with_signs else ("",) * len(names)
-        labels = [item.labels.get(self.language) or item.labels.get("", "") or item.name for item in items]
-        boxes = tuple((self.digits(sign), label) for sign, label in zip(shown, labels, strict=True))
-        return Choices(heading, boxes, narrow=all(len(label) <= SHORT_LABEL for label in labels))
+        shown = [
+            (self.digits(sign), self._label(item)) for sign, item in zip(signs(names), items, strict=True)
+        ]
+        aside = [pair for pair, name in zip(shown, names, strict=True) if name in RESERVED]
+        steps = [pair for pair in shown if pair not in aside]
+        if aside and len(steps) > 2 and shown == steps + aside:
+            yield _row(heading, steps)
+            yield _row("", aside, columns=3)
+        else:
+            yield _row(heading, shown)
+
+    def _label(self, item: Item) -> str:
+        return item.labels.get(self.language) or item.labels.get("", "") or item.name
 
     def _bind(self, path: str) -> Bind:
         return self.form.model.binds.get(path, Bind(path))
@@ -336,6 +342,13 @@ def _way(question: Question, choices: Listed | None) -> str:
         "time": "time",
         "acknowledge": "tick",
     }.get(question.kind, "phone")
+
+
+def _row(heading: str, boxes: Sequence[tuple[str, str]], columns: int = 0) -> Choices:
+    """Boxes in as many columns as their labels allow."""
+    short = all(len(label) <= SHORT_LABEL for _, label in boxes)
+    fitting = len(boxes) if len(boxes) <= MOST_COLUMNS else 3
+    return Choices(heading, tuple(boxes), columns or (max(fitting, 3) if short else 2))
 
 
 def _steps(parameters: Mapping[str, str]) -> tuple[int, ...]:

@@ -1,4 +1,4 @@
-"""`shakti forms`: check a form, build what the phones get, talk it in the terminal."""
+"""`shakti forms`: check a form, compare two versions, build what phones get, print it, talk it in the terminal."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ from shakti.screen import Screen
 from xlsforms import Form, FormError, load_form, to_xform
 from xlsforms.checks import Finding, check
 from xlsforms.diff import compare
+from xlsforms.paper import paper
 from xlsforms.plain import form_at
+from xlsforms.texts import code_of
 
 app = typer.Typer(no_args_is_help=True, help="Check, build and try the forms.")
 
@@ -129,6 +131,32 @@ def _write(path: Path, text: str) -> None:
     part = path.with_name(f".{path.name}.part")
     part.write_text(text, encoding="utf-8")
     part.replace(path)
+
+
+@app.command(name="paper")
+def paper_form(
+    form: Annotated[Path, typer.Argument(help="A workbook (.xlsx) or an XForm (.xml).")],
+    language: Annotated[
+        str | None, typer.Option("--language", help="bn, hi, en: a language of the form.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="The page (default: out/paper/FORM_LANGUAGE.html).")
+    ] = None,
+    media: Media = None,
+) -> None:
+    """Write the form as a page to print on A4 and fill in with a pen: the same numbers and signs as in the chat.
+
+    Example: shakti forms paper xlsforms/duty_bearer_evaluation.xlsx --language bn --out evaluation_bn.html
+    """
+    screen = Screen()
+    loaded = load_form(form, media=media)
+    spoken = _language(loaded, language)
+    name = "_".join(filter(None, (loaded.form_id, code_of(spoken or ""))))
+    place = out or Path("out/paper") / f"{name}.html"
+    place.parent.mkdir(parents=True, exist_ok=True)
+    _write(place, paper(loaded, spoken))
+    screen.say(f"{form} → {place} ({loaded.form_id} {loaded.version}, {spoken or 'without a language'})")
+    screen.next(f"open {place} in a browser and print it on A4")
 
 
 @app.command(name="interview")
