@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from .coercion import to_number
 from .grammar import (
@@ -54,6 +55,7 @@ class Term:
     chosen: bool = False
 
 
+@lru_cache(maxsize=4096)
 def demands(text: str, root: str, here: str) -> tuple[Term | None, ...]:
     """What all must hold for an expression to be true; None stands for a part that is not plain."""
     if not text.strip():

@@ -253,7 +253,7 @@ class _Sheet:
         path, question = control.path, self._question(control.path)
         gate = self.gates.get(path)
         choices = listed(self.form, control)
-        way = _way(question, choices)
+        way = _way(control, question, choices)
         return Entry(
             number=self.numbers.get(path, ""),
             label=self.text(control.label),
@@ -270,7 +270,7 @@ class _Sheet:
         )
 
     def _lists(self, control: Control, question: Question, choices: Listed | None) -> Iterator[Choices]:
-        if question.kind == "range":
+        if control.tag == "range":
             steps = _steps(question.parameters)
             if steps:
                 boxes = tuple((self.digits(step), "") for step in steps)
@@ -324,13 +324,13 @@ class _Sheet:
             return Question(path, "", False, None, (), {})
 
 
-def _way(question: Question, choices: Listed | None) -> str:
+def _way(control: Control, question: Question, choices: Listed | None) -> str:
     """How a question is answered with a pen."""
     if choices is not None:
         return "listed" if choices.file is not None else "boxes"
     if question.eval.get("is") == "survivor_code":
         return "code"
-    if question.kind == "range":
+    if control.tag == "range":
         return "boxes" if _steps(question.parameters) else "number"
     return {
         "note": "note",

@@ -202,6 +202,33 @@ def test_dates_and_times_have_a_cell_for_each_digit(kind: str, found: int, write
     assert len(html.fromstring(paper(form)).findall(".//span[@class='cell']")) == found
 
 
+def test_a_range_of_whole_numbers_is_a_row_of_boxes(write_form: WriteForm) -> None:
+    form = write_form(
+        """
+        | survey | | | | |
+        | | type | name | label | parameters |
+        | | range | a | How far? | start=0 end=4 step=2 |
+        """
+    )
+    assert "How far? 0 2 4" in words(paper(form))
+
+
+def test_a_repeat_is_filled_in_once_for_each_and_a_picture_needs_a_phone(write_form: WriteForm) -> None:
+    form = write_form(
+        """
+        | survey | | | |
+        | | type | name | label |
+        | | begin_repeat | visit | Visit |
+        | | text | why | Why? |
+        | | image | shot | Picture |
+        | | end_repeat | | |
+        """
+    )
+    said = words(paper(form))
+    assert "Visit Fill in once for each. Use another sheet if there are more. 1 Why?" in said
+    assert "2 Picture Only on a phone." in said
+
+
 def test_a_language_the_form_does_not_have_is_refused_with_those_it_has() -> None:
     with pytest.raises(KeyError, match="हिन्दी"):
         page("duty_bearer_evaluation", "fr")
