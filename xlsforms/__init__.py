@@ -25,6 +25,21 @@ True
 
 Questions are named by their path without the root element ("core/respect"). Answers are always text as
 XForms stores it: several choices divided by a blank, dates as 2026-11-20, numbers without grouping.
+
+Questions of a repeat have the number of their instance in the path, from 1: "visit[2]/day". Behind the last
+instance comes a question of the kind "repeat", answered with "add" or "done":
+
+>>> trips = load_form(Path("trips.md"))
+>>> state = begin(trips, now=noon, instance_id="uuid:51d03c0e")
+>>> state = answer(trips, state, "3", now=noon)
+>>> current(trips, state).path, current(trips, state).kind, current(trips, state).label
+('trip', 'repeat', 'Trip')
+>>> state = answer(trips, state, "add", now=noon)
+>>> state = answer(trips, state, "4", now=noon)
+>>> repeats(trips, state, "trip"), value(trips, state, "trip[2]/km"), value(trips, state, "total")
+(2, '4', '7')
+>>> value(trips, remove_repeat(trips, state, "trip", 1, now=noon), "total")
+'4'
 """
 
 from .choices import Choice
@@ -34,6 +49,7 @@ from .instance import Instance, read_instance
 from .interview import (
     Prompt,
     ReviewLine,
+    add_repeat,
     answer,
     back,
     begin,
@@ -42,6 +58,8 @@ from .interview import (
     finish,
     go_to,
     prompt,
+    remove_repeat,
+    repeats,
     review,
     set_answer,
     set_language,
@@ -65,6 +83,7 @@ __all__ = [
     "ReviewLine",
     "Scale",
     "State",
+    "add_repeat",
     "answer",
     "back",
     "begin",
@@ -79,6 +98,8 @@ __all__ = [
     "marks_to_json",
     "prompt",
     "read_instance",
+    "remove_repeat",
+    "repeats",
     "review",
     "scale",
     "set_answer",

@@ -91,6 +91,48 @@ def group(path: str) -> Code:
     return Code(lambda _: "", "string", nodes=nodes)
 
 
+def several(paths: tuple[str, ...], kind: str) -> Code:
+    """One question in several instances of a repeat. As text it is the first that applies."""
+    typed = {"number": _number_or_text, "date": _date_or_text}.get(kind, _as_it_is)
+
+    def nodes(run: Run) -> list[Value]:
+        values, relevant = run.values, run.relevant
+        return [typed(values.get(path, "")) for path in paths if relevant(path)]
+
+    def read(run: Run) -> Value:
+        return next((typed(run.values.get(path, "")) for path in paths if run.relevant(path)), "")
+
+    return Code(read, kind, nodes=nodes)
+
+
+def some(codes: list[Code], conditions: list[Runner]) -> Code:
+    """Those of several nodes whose condition holds; as text the first of them."""
+    pairs = tuple(
+        (code.nodes or _single(code.run), keep) for code, keep in zip(codes, conditions, strict=True)
+    )
+
+    def nodes(run: Any) -> list[Value]:
+        return [value for read, keep in pairs if keep(run) for value in read(run)]
+
+    return Code(lambda run: next(iter(nodes(run)), ""), codes[0].kind if codes else "string", nodes=nodes)
+
+
+def chosen(paths: tuple[str, ...], kind: str, place: Callable[[Any], float]) -> Code:
+    """The question in the instance of this number: below 1 the first one, past the last nothing."""
+    typed = {"number": _number_or_text, "date": _date_or_text}.get(kind, _as_it_is)
+
+    def read(run: Run) -> Value:
+        number = place(run)
+        index = max(int(number), 1) if math.isfinite(number) else 1
+        return typed(run.values.get(paths[index - 1], "")) if index <= len(paths) else ""
+
+    return Code(read, kind)
+
+
+def _as_it_is(text: str) -> Value:
+    return text
+
+
 def _number_or_text(text: str) -> Value:
     if not text:
         return text

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from graphlib import CycleError, TopologicalSorter
 from types import MappingProxyType
 
@@ -13,28 +13,67 @@ from .expression import Expression
 from .grammar import ExpressionError, call_arguments, call_name, is_call, parse
 from .model import Bind, Control, Model, Words, walk
 from .program import Asked, Program, Rule
+from .repeats import REPEAT, Counts, number_of, unnumbered, written_out
 from .secondary import Query, Table
-from .texts import Text, label_text, message_text
-from .xpath import compile_expression, compile_query
+from .texts import EMPTY, MEDIA, Text, label_text, message_text, other_form
+from .xpath import compile_query, compile_with_facts
 
 _VALUE_KINDS = {"int": "number", "integer": "number", "decimal": "number", "date": "date", "dateTime": "date"}
 _NO_BIND = Bind("")
 _CALCULATED, _APPLIES = "calculate", "relevant"
 _Key = tuple[str, str]
 """A rule before it has a number: calculate or relevant, and the path."""
+_Values = tuple[tuple[str, Expression], ...]
+"""Paths and what is stored there."""
+
+NO_REPEATS: Counts = MappingProxyType({})
 
 
-def compile_form(model: Model, kinds: Mapping[str, str], tables: Mapping[str, Table], where: str) -> Program:
-    """Compiles a form whose questions are of these kinds; FormError names question and expression."""
-    return _Builder(model, kinds, tables, where).program()
+def compile_form(
+    model: Model,
+    kinds: Mapping[str, str],
+    tables: Mapping[str, Table],
+    where: str,
+    *,
+    repeats: Counts = NO_REPEATS,
+    memory: Memory | None = None,
+) -> Program:
+    """Compiles a form whose questions are of these kinds, with so many instances of its repeats.
+
+    `memory` holds what the same form in other numbers of instances can share. FormError names question and
+    expression.
+    """
+    return _Builder(model, kinds, tables, where, repeats=repeats, memory=memory or Memory()).program()
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What was compiled already. Expressions: by text and place, with the numbers of instances they hold for."""
+
+    expressions: dict[tuple[str, str], list[tuple[Counts, Expression]]] = field(default_factory=dict)
+    choices: dict[object, Choices] = field(default_factory=dict)
+    texts: dict[str, Text] = field(default_factory=dict)
 
 
 class _Builder:
     """Holds what the parts of one compilation share. Also the `Names` of `xlsforms.xpath`."""
 
     def __init__(
-        self, model: Model, kinds: Mapping[str, str], tables: Mapping[str, Table], where: str
+        self,
+        model: Model,
+        kinds: Mapping[str, str],
+        tables: Mapping[str, Table],
+        where: str,
+        *,
+        repeats: Counts,
+        memory: Memory,
     ) -> None:
+        self.memory = memory
+        self.repeats = repeats
+        # Questions and groups as the form has them, in no matter how many instances.
+        self._known = {leaf.path: model.binds.get(leaf.path, _NO_BIND).type for leaf in model.leaves()}
+        self._parts = {node.path for node in walk(model.nodes)} - set(self._known) | set(repeats)
+        model = written_out(model, repeats)
         self.model = model
         self.kinds = kinds
         self.tables = tables
@@ -55,13 +94,16 @@ class _Builder:
 
     def kind(self, path: str) -> str | None:
         """What a question holds. A calculation without a type of its own holds what it computes."""
-        declared = self.types.get(path)
+        declared = self.types.get(path) or self._known.get(unnumbered(path))
         if declared is None:
             return None
         if declared != "string" or path in self._controlled:
             return _VALUE_KINDS.get(declared, "string")
         code = self._calculation(path)
         return code.kind if code is not None and code.kind in ("number", "date") else "string"
+
+    def is_part(self, path: str) -> bool:
+        return path in self.groups or unnumbered(path) in self._parts
 
     def _calculation(self, path: str) -> Expression | None:
         if path not in self._calculations:
@@ -74,17 +116,23 @@ class _Builder:
     # --- parts -------------------------------------------------------------------------------------
 
     def expression(self, text: str, path: str, what: str) -> Expression:
+        known = self.memory.expressions.setdefault((text, path), [])
+        for repeats, expression in known:
+            if repeats.items() <= self.repeats.items():
+                return expression
         try:
-            return compile_expression(text, self, path)
+            expression, facts = compile_with_facts(text, self, path)
         except ExpressionError as err:
             raise self._error(path, what, text, err) from err
+        known.append(({repeat: self.repeats[repeat] for repeat in facts.repeats}, expression))
+        return expression
 
     def _error(self, path: str, what: str, text: str, err: ExpressionError) -> FormError:
         return FormError(f"{self.where}: question {path}, {what} `{self._as_typed(text)}`: {err}.")
 
     def _as_typed(self, text: str) -> str:
         """An expression as its author wrote it: `${name}` for the paths pyxform put in, with their blanks."""
-        for path in sorted(self.types, key=len, reverse=True):
+        for path in sorted(self._known, key=len, reverse=True):
             text = text.replace(f" /{self.root}/{path} ", f"${{{path.rpartition('/')[2]}}}")
         return text.strip()
 
@@ -103,12 +151,15 @@ class _Builder:
     def _asked(self, control: Control, governors: Mapping[str, str]) -> Asked:
         path, bind = control.path, self.model.binds.get(control.path, _NO_BIND)
         readonly = self._optional(bind.readonly, path, "read_only")
+        kind = REPEAT if control.tag == REPEAT else self.kinds[unnumbered(path)]
+        note = kind == "note" or bind.readonly == "true()"
         return Asked(
             path=path,
             over=governors.get(path),
-            kind=self.kinds[path],
+            kind=kind,
+            counted=not note and kind != REPEAT,
             type=bind.type,
-            note=self.kinds[path] == "note" or bind.readonly == "true()",
+            note=note,
             appearance=control.appearance,
             eval=bind.eval,
             parameters=control.parameters,
@@ -121,12 +172,25 @@ class _Builder:
             constraint=self._optional(bind.constraint, path, "constraint"),
             constraint_message=self._message(bind.constraint_message, path),
             readonly=readonly,
+            guidance=self._other_form(control.hint, "guidance", path),
+            media={
+                kind: text
+                for kind in MEDIA
+                if (text := self._other_form(control.label, kind, path)) is not EMPTY
+            },
+            number=number_of(path),
         )
+
+    def _other_form(self, words: Words | None, form: str, path: str) -> Text:
+        return other_form(words, form, self.model, self._compile_for(path, form))
 
     def _choices(self, control: Control) -> Choices | None:
         if control.itemset is None:
             return self._written_choices(control) if control.items else None
         itemset, path = control.itemset, control.path
+        shared = self.memory.choices.get(itemset)
+        if shared is not None:
+            return shared
         try:
             token = parse(itemset.nodeset)
             if is_call(token) and call_name(token) == "randomize":
@@ -135,8 +199,11 @@ class _Builder:
             label, texts = self._label_column(itemset.label)
         except ExpressionError as err:
             raise self._error(path, "choices", itemset.nodeset, err) from err
-        self._filter_reads[path] = frozenset(facts.reads)
-        return Choices(query, itemset.value, label, texts)
+        self._filter_reads[path] = frozenset(facts.reads | facts.parts)
+        choices = Choices(query, itemset.value, label, texts)
+        if not choices.filtered and (texts is None or texts is self.memory.texts):
+            self.memory.choices[itemset] = choices
+        return choices
 
     def _label_column(self, ref: str) -> tuple[str, dict[str, Text] | None]:
         """The label's column, and the translations when it holds their ids."""
@@ -161,6 +228,11 @@ class _Builder:
             bind = self.model.binds.get(node.path, _NO_BIND)
             if bind.relevant not in ("", "true()"):
                 rules[_APPLIES, node.path] = self.expression(bind.relevant, node.path, "relevant")
+        for repeat in self.repeats:
+            bind = self.model.binds.get(repeat, _NO_BIND)
+            if bind.relevant not in ("", "true()"):
+                rules[_APPLIES, repeat] = self.expression(bind.relevant, repeat, "relevant")
+        for node in walk(self.model.nodes):
             calculation = None if node.children else self._calculation(node.path)
             if calculation is not None:
                 rules[_CALCULATED, node.path] = calculation
@@ -168,11 +240,11 @@ class _Builder:
 
     def _governors(self, rules: Mapping[_Key, Expression]) -> dict[str, str]:
         governors: dict[str, str] = {}
-        for node in walk(self.model.nodes):
-            above = governors.get(node.path.rpartition("/")[0])
-            nearest = node.path if (_APPLIES, node.path) in rules else above
+        for path in (*(node.path for node in walk(self.model.nodes)), *self.repeats):
+            above = governors.get(path.rpartition("/")[0])
+            nearest = path if (_APPLIES, path) in rules else above
             if nearest is not None:
-                governors[node.path] = nearest
+                governors[path] = nearest
         return governors
 
     def _sorted(self, rules: Mapping[_Key, Expression], governors: Mapping[str, str]) -> list[_Key]:
@@ -195,6 +267,7 @@ class _Builder:
         above = governors.get(path.rpartition("/")[0])
         if what == _APPLIES and above is not None:
             yield _APPLIES, above
+        yield from ((_APPLIES, governors[part]) for part in rules[key].parts if part in governors)
         for read in rules[key].reads:
             for leaf in (read, *self.groups.get(read, ())):
                 if (_CALCULATED, leaf) in rules:
@@ -226,7 +299,7 @@ class _Builder:
     def _fires(self, rules: tuple[Rule, ...]) -> dict[str, tuple[int, ...]]:
         fires: dict[str, list[int]] = {}
         for number, rule in enumerate(rules):
-            for path in self._spread(rule.expression.reads):
+            for path in self._spread(rule.expression.reads) | rule.expression.parts:
                 fires.setdefault(path, []).append(number)
         return {path: tuple(numbers) for path, numbers in fires.items()}
 
@@ -244,13 +317,13 @@ class _Builder:
     # --- the whole ---------------------------------------------------------------------------------
 
     def program(self) -> Program:
-        self.itext = self._itext()
+        self.itext = self.memory.texts or self._itext()
         keyed = self._keyed_rules()
         governors = self._governors(keyed)
         asked = tuple(self._asked(control, governors) for control in self.model.controls)
         rules = self._numbered(keyed, governors)
         fires = self._fires(rules)
-        first, changes = self._set_values()
+        first, new, changes = self._set_values()
         return Program(
             where=self.where,
             model=self.model,
@@ -274,6 +347,13 @@ class _Builder:
             ),
             first_values=first,
             changes=MappingProxyType(changes),
+            new_values=new,
+            repeats=self.repeats,
+            counts={
+                repeat.path: self.expression(repeat.count, repeat.path, "repeat_count")
+                for repeat in self.model.repeats
+                if repeat.count
+            },
             lingual=tuple(number for number, rule in enumerate(rules) if rule.expression.lingual),
             texts=MappingProxyType(self.itext),
         )
@@ -282,12 +362,16 @@ class _Builder:
         """The labels that lists refer to by id. Those of questions are compiled with their question."""
         names = {value for source in self.model.lists for item in source.items for value in item.values()}
         known = {name for texts in self.model.itext.values() for name in texts}
-        return {name: self._label(Words(itext=name), "") for name in sorted(names & known)}
+        texts = {name: self._label(Words(itext=name), "") for name in sorted(names & known)}
+        if not any(text.expressions() for text in texts.values()):
+            self.memory.texts.update(texts)
+            return self.memory.texts
+        return texts
 
-    def _set_values(
-        self,
-    ) -> tuple[tuple[tuple[str, Expression], ...], dict[str, tuple[tuple[str, Expression], ...]]]:
+    def _set_values(self) -> tuple[_Values, _Values, dict[str, _Values]]:
+        """What is set when the form is opened, when an instance is made, and by a change of which question."""
         first: list[tuple[str, Expression]] = []
+        new: list[tuple[str, Expression]] = []
         changes: dict[str, list[tuple[str, Expression]]] = {}
         for action in self.model.set_values:
             if action.path not in self.types:
@@ -296,8 +380,11 @@ class _Builder:
                 )
             what = "default" if action.on is None else "calculation"
             pair = action.path, self.expression(action.expression, action.path, what)
-            (first if action.on is None else changes.setdefault(action.on, [])).append(pair)
-        return tuple(first), {path: tuple(pairs) for path, pairs in changes.items()}
+            if action.on is not None:
+                changes.setdefault(action.on, []).append(pair)
+            else:
+                (new if action.new else first).append(pair)
+        return tuple(first), tuple(new), {path: tuple(pairs) for path, pairs in changes.items()}
 
 
 def _awakening(rule: Rule, fires: Mapping[str, tuple[int, ...]]) -> Rule:

@@ -24,22 +24,31 @@ class Names(Protocol):
     def groups(self) -> Mapping[str, tuple[str, ...]]:
         """Group path to the paths of all questions inside."""
 
+    @property
+    def repeats(self) -> Mapping[str, int]:
+        """Repeat path to the number of its instances."""
+
     def kind(self, path: str) -> str | None:
         """What a question holds: string, number, date or any; None when there is no such question."""
+
+    def is_part(self, path: str) -> bool:
+        """Whether a group or repeat stands at this path, in no matter how many instances."""
 
 
 @dataclass(frozen=True, slots=True)
 class Expression:
     """An expression ready to be evaluated.
 
-    `reads` are the paths of the questions (and groups) it depends on; `volatile`: two evaluations on the
-    same answers may differ (today, random, once); `lingual`: it shows a label in the interview's language.
+    `reads` are the paths of the questions (and groups) it depends on, `parts` those instances of repeats that
+    it only counts, and the repeats whose number of instances it depends on; `volatile`: two evaluations on
+    the same answers may differ (today, random, once); `lingual`: it shows a label in the interview's language.
     """
 
     text: str
     run: Runner
     kind: str
     reads: frozenset[str]
+    parts: frozenset[str]
     volatile: bool
     lingual: bool
 
@@ -58,5 +67,7 @@ class Facts:
     """What a compiler learns about an expression besides its code."""
 
     reads: set[str] = field(default_factory=set)
+    parts: set[str] = field(default_factory=set)
+    repeats: set[str] = field(default_factory=set)
     volatile: bool = False
     lingual: bool = False

@@ -8,10 +8,11 @@ from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 
-from .compiler import compile_form
+from .compiler import Memory, compile_form
 from .errors import FormError
 from .model import Bind, Control, ListSource, Model
 from .program import Program
+from .repeats import Counts, nested, unnumbered
 from .secondary import Table
 from .texts import code_of
 from .workbook import MAX_BYTES, read_csv, require_readable, to_xform
@@ -32,6 +33,9 @@ KINDS = frozenset(
     )
 )
 """What a conversation can ask."""
+
+MOST_PROGRAMS = 200
+"""Numbers of instances a form is kept compiled for."""
 
 CSV_ADDRESS = "jr://file-csv/"
 
@@ -91,8 +95,13 @@ class Form:
         raise KeyError(f"{self.form_id} has no language '{code_or_name}'; it has {known}")
 
     def question(self, path: str) -> Question:
-        """The question at a path; KeyError when the form has none there."""
-        return self._questions[path]
+        """The question at a path, with or without the numbers of repeats; KeyError when the form has none there."""
+        return self._questions[unnumbered(path)]
+
+    @property
+    def repeats(self) -> tuple[str, ...]:
+        """The paths of the repeats: parts that can stand several times."""
+        return tuple(repeat.path for repeat in self.model.repeats)
 
     @cached_property
     def _questions(self) -> dict[str, Question]:
@@ -100,17 +109,50 @@ class Form:
 
     @cached_property
     def program(self) -> Program:
-        """The form compiled. FormError says which expression, list or kind of question stands against it."""
+        """The form compiled, with one instance of every repeat.
+
+        FormError says which expression, list or kind of question stands against it.
+        """
+        return self._compiled({repeat.path: 1 for repeat in self.model.repeats})
+
+    def program_for(self, repeats: Counts) -> Program:
+        """The form compiled for so many instances of its repeats. Made once and shared by all interviews."""
+        if not repeats:
+            return self.program
+        programs, shape = self._programs, tuple(repeats.items())
+        found = programs.get(shape)
+        if found is None:
+            if len(programs) >= MOST_PROGRAMS:  # rarer than a form is loaded: they are made again when needed
+                programs.clear()
+            found = programs[shape] = self._compiled(dict(repeats))
+        return found
+
+    def _compiled(self, repeats: Counts) -> Program:
         if self.obstacle:
             raise FormError(f"{self.where}: {self.obstacle}")
         kinds = {question.path: question.kind for question in self.questions}
-        return compile_form(self.model, kinds, _tables(self.model, self.media, self.where), self.where)
+        return compile_form(
+            self.model, kinds, self._read_tables, self.where, repeats=repeats, memory=self._memory
+        )
+
+    @cached_property
+    def _programs(self) -> dict[tuple[tuple[str, int], ...], Program]:
+        return {}
+
+    @cached_property
+    def _memory(self) -> Memory:
+        return Memory()
+
+    @cached_property
+    def _read_tables(self) -> Mapping[str, Table]:
+        return _tables(self.model, self.media, self.where)
 
     @cached_property
     def obstacle(self) -> str | None:
         """Why a conversation cannot ask this form yet: a repeat, or a kind of question; None when it can."""
-        if self.model.repeats:
-            return f"repeats are not yet asked in chat ({', '.join(self.model.repeats)}); use a phone or the web form."
+        inside = nested(self.model.repeats)
+        if inside:
+            return f"the repeat {inside[0]} inside the repeat {inside[1]} is not yet asked in chat; use a phone or the web form."
         for control in self.model.controls:
             question = self._questions.get(control.path)
             if question is None:

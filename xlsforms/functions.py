@@ -385,6 +385,7 @@ SPECIAL: dict[str, tuple[int, int]] = {
     "coalesce": (2, 2),
     "once": (1, 1),
     "position": (0, 1),
+    "indexed-repeat": (3, 3),
     "current": (0, 0),
     "instance": (1, 1),
     "pulldata": (4, 4),

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from lxml import etree
 
 from .errors import FormError
 from .model import Model, Node, local
-from .xform import Element, parse_xml
+from .repeats import instance, unnumbered
+from .xform import JAVAROSA, Element, parse_xml
 
 MAX_BYTES = 1024 * 1024
 """The largest instance that is read. Ours are about 4 kB; attachments are not inside."""
 
 MAX_DEPTH = 100
+_TEMPLATE = f"{{{JAVAROSA}}}template"  # marks what new instances are made from; it is no instance itself
 OPENROSA = "http://openrosa.org/xforms"
 
 
@@ -38,17 +40,18 @@ class Instance:
         return self.instance_id.removeprefix("uuid:")
 
 
-def read_instance(xml: str | bytes) -> Instance:
+def read_instance(xml: str | bytes, *, repeats: Collection[str] = ()) -> Instance:
     """Reads an instance, with or without namespaces and prefixes.
 
-    Raises FormError for what is no XML, has a DOCTYPE, is too large or too deep.
+    `repeats`: the paths of the form's repeats (`Form.repeats`), so that one with a single instance is known for
+    a repeat too; without them it looks like a group. Raises FormError for what is no XML, has a DOCTYPE, is too large or too deep.
     """
     if len(xml) > MAX_BYTES:
         raise FormError(
             f"the instance is larger than {MAX_BYTES // 1024} kB; a filled form is never that large."
         )
     root = parse_xml(xml, "the instance")
-    answers = dict(_answers(root, "", 0))
+    answers = dict(_answers(root, "", repeats, 0))
     return Instance(
         form_id=root.get("id") or local(root.tag),
         version=root.get("version") or "",
@@ -58,10 +61,10 @@ def read_instance(xml: str | bytes) -> Instance:
     )
 
 
-def _answers(parent: Element, path: str, depth: int) -> Iterator[tuple[str, str]]:
+def _answers(parent: Element, path: str, repeats: Collection[str], depth: int) -> Iterator[tuple[str, str]]:
     if depth > MAX_DEPTH:
         raise FormError("the instance is nested too deeply to be a filled form.")
-    children = list(parent.iterchildren(tag=etree.Element))
+    children = [child for child in parent.iterchildren(tag=etree.Element) if child.get(_TEMPLATE) is None]
     if not children:
         if path and parent.text and parent.text.strip():
             yield path, parent.text
@@ -71,9 +74,10 @@ def _answers(parent: Element, path: str, depth: int) -> Iterator[tuple[str, str]
     for child in children:
         name = local(child.tag)
         number[name] += 1
-        # One instance of a repeat looks like a group; a template is no instance at all.
-        step = f"{name}[{number[name]}]" if count[name] > 1 else name
-        yield from _answers(child, f"{path}/{step}" if path else step, depth + 1)
+        below = f"{path}/{name}" if path else name
+        if count[name] > 1 or unnumbered(below) in repeats:
+            below = instance(below, number[name])
+        yield from _answers(child, below, repeats, depth + 1)
 
 
 def write_instance(

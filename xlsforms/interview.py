@@ -11,6 +11,7 @@ The state is plain JSON and is never changed in place: every step returns a new 
     kept             answers of parts that do not apply at present; they come back with them
     off              paths of the groups and questions whose relevance is false
     seen             questions that were answered, skipped or shown
+    repeats          how many instances each repeat has; their questions are `visit[1]/day`, `visit[2]/day`
     draws, now       how often chance was asked, and the moment of the last step
 """
 
@@ -25,7 +26,10 @@ from .coercion import moment_text
 from .errors import FormError, Refused
 from .form import Form
 from .instance import write_instance
-from .program import Asked
+from .model import Repeat
+from .program import Asked, Program
+from .repeats import ADD, DONE, MAX_INSTANCES, REPEAT, each, instance, unnumbered
+from .resizing import TooMany, follow_counts, moved_up, remove, resize
 from .run import Run, State
 
 
@@ -34,7 +38,12 @@ class Prompt:
     """A question as it is asked now, in the interview's language, with values filled into its texts.
 
     `position` of `total` counts the questions that apply at present, notes left out. `value` is the present
-    answer. `parameters`: of a range, its `start`, `end`, `step`.
+    answer. `parameters`: of a range, its `start`, `end`, `step`. `guidance`: more help, for who asks for it.
+    `media`: what goes with the label, `audio`, `image`, `big-image` or `video` to the name of the file.
+
+    The kind "repeat" asks for another instance of the repeat at `path`: `label` is the repeat's own ("Visit"),
+    the choices are `add` and `done` (in no language: the caller has words for them), `number` is how many there
+    are. Of a question inside a repeat, `number` is that of its instance.
     """
 
     path: str
@@ -50,15 +59,22 @@ class Prompt:
     appearance: str | None
     eval: dict[str, str]
     parameters: dict[str, str] = field(default_factory=dict)
+    guidance: str | None = None
+    media: dict[str, str] = field(default_factory=dict)
+    number: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ReviewLine:
-    """One answer to look over: the question and the answer in the interview's language."""
+    """One answer to look over: the question and the answer in the interview's language.
+
+    `number`: of the instance of the repeat it stands in.
+    """
 
     path: str
     label: str
     answer: str
+    number: int | None = None
 
 
 def begin(form: Form, *, now: datetime, language: str | None = None, instance_id: str) -> State:
@@ -67,19 +83,21 @@ def begin(form: Form, *, now: datetime, language: str | None = None, instance_id
     `now` is aware; `instance_id` is "uuid:…" and random. Raises FormError when the form cannot be asked in
     a conversation, KeyError for a language it does not have.
     """
-    program = form.program
+    repeats = {repeat.path: min(repeat.first, MAX_INSTANCES) for repeat in form.model.repeats}
+    program = form.program_for(repeats)
     spoken = form.language(language) if language else form.default_language
-    state = _state(form, spoken, instance_id, moment_text(now))
+    state = _state(form, spoken, instance_id, moment_text(now), program)
     run = _writing(form, state, now)
     _preload(run, "start", instance_id)
     for path, expression in program.first_values:  # before any rule, as JavaRosa: they see no calculation
         run.store(path, run.fitted(expression.run(run), path))
     run.wake(range(len(program.rules)))
     run.settle()
+    _follow_counts(form, run)
     return run.state(state, _next(run, None))
 
 
-def _state(form: Form, language: str | None, instance_id: str, now: str) -> State:
+def _state(form: Form, language: str | None, instance_id: str, now: str, program: Program) -> State:
     """An interview before its first rule has run."""
     return {
         "form": form.form_id,
@@ -88,10 +106,11 @@ def _state(form: Form, language: str | None, instance_id: str, now: str) -> Stat
         "language": language,
         "at": None,
         "jumped": False,
-        "values": dict(form.program.defaults),
+        "values": dict(program.defaults),
         "kept": {},
         "off": {},
         "seen": {},
+        "repeats": dict(program.repeats),
         "draws": 0,
         "now": now,
     }
@@ -99,12 +118,12 @@ def _state(form: Form, language: str | None, instance_id: str, now: str) -> Stat
 
 def _reading(form: Form, state: State) -> Run:
     _require_same(form, state)
-    return Run(form.program, state)
+    return Run(form.program_for(state.get("repeats", {})), state)
 
 
 def _writing(form: Form, state: State, now: datetime) -> Run:
     _require_same(form, state)
-    return Run.writing(form.program, state, now)
+    return Run.writing(form.program_for(state.get("repeats", {})), state, now)
 
 
 def _require_same(form: Form, state: State) -> None:
@@ -133,7 +152,7 @@ def current(form: Form, state: State) -> Prompt | None:
     """The question to ask now; None when everything was asked (time for the review)."""
     run = _reading(form, state)
     path = _at(run, state)
-    return None if path is None else _prompt(run, form.program.by_path[path])
+    return None if path is None else _prompt(run, run.program.by_path[path])
 
 
 def prompt(form: Form, state: State, path: str) -> Prompt:
@@ -147,11 +166,13 @@ def every_choice(form: Form, path: str, language: str | None = None) -> tuple[Ch
 
     Needs no interview: values shown inside labels are blank. KeyError for a path or language the form lacks.
     """
-    choices = form.program.by_path[path].choices
+    program = form.program
+    (place,) = each(unnumbered(path), program.repeats)
+    choices = program.by_path[place].choices
     if choices is None:
         return ()
     spoken = form.language(language) if language else form.default_language
-    return choices.everything(Run(form.program, _state(form, spoken, "", "")), spoken)
+    return choices.everything(Run(program, _state(form, spoken, "", "", program)), spoken)
 
 
 def _prompt(run: Run, asked: Asked) -> Prompt:
@@ -162,7 +183,7 @@ def _prompt(run: Run, asked: Asked) -> Prompt:
         kind="note" if asked.note else asked.kind,
         label=asked.label.show(run, language),
         hint=asked.hint.show(run, language) or None,
-        choices=asked.choices.offered(run, language) if asked.choices else (),
+        choices=asked.choices.offered(run, language) if asked.choices else _AGAIN.get(asked.kind, ()),
         required=asked.required is not None and asked.required.truth(run),
         section=asked.section.show(run, language) or None,
         position=position,
@@ -171,13 +192,25 @@ def _prompt(run: Run, asked: Asked) -> Prompt:
         appearance=asked.appearance,
         eval=dict(asked.eval),
         parameters=dict(asked.parameters),
+        guidance=asked.guidance.show(run, language) or None,
+        media=_media(asked, run) if asked.media else {},
+        number=run.repeats[asked.path] if asked.kind == REPEAT else asked.number,
     )
+
+
+_AGAIN = {REPEAT: (Choice(ADD, ADD), Choice(DONE, DONE))}
+
+
+def _media(asked: Asked, run: Run) -> dict[str, str]:
+    """`jr://audio/hello.mp3` is the attached file hello.mp3."""
+    shown = {kind: text.show(run, run.language) for kind, text in asked.media.items()}
+    return {kind: address.rpartition("/")[2] for kind, address in shown.items() if address}
 
 
 def _progress(run: Run, asked: Asked) -> tuple[int, int]:
     off, total, position = run.off, 0, 0
     for question in run.program.asked:
-        if not question.note and (question.over is None or question.over not in off):
+        if question.counted and (question.over is None or question.over not in off):
             total += 1
         if question is asked:
             position = total
@@ -188,12 +221,11 @@ def review(form: Form, state: State) -> tuple[ReviewLine, ...]:
     """The answers given so far, in the form's order; without notes, hidden and calculated values."""
     run = _reading(form, state)
     lines = []
-    for asked in form.program.asked:
+    for asked in run.program.asked:
         text = run.values.get(asked.path, "")
         if text and not asked.note:
-            lines.append(
-                ReviewLine(asked.path, asked.label.show(run, run.language), _shown(run, asked, text))
-            )
+            label, shown = asked.label.show(run, run.language), _shown(run, asked, text)
+            lines.append(ReviewLine(asked.path, label, shown, asked.number))
     return tuple(lines)
 
 
@@ -216,8 +248,8 @@ def value(form: Form, state: State, path: str) -> str:  # noqa: ARG001  asked al
 def answer(form: Form, state: State, value: str, *, now: datetime) -> State:
     """Answers the current question and goes on to the next; "" leaves it empty, or passes a note.
 
-    `value` as XForms stores it: choice names (several divided by a blank), dates as 2026-11-20. Raises
-    Refused; ValueError when nothing is being asked.
+    `value` as XForms stores it: choice names (several divided by a blank), dates as 2026-11-20; to a question
+    of the kind "repeat" it is `add` or `done`. Raises Refused; ValueError when nothing is being asked.
     """
     path = _at(_reading(form, state), state)
     if path is None:
@@ -237,15 +269,104 @@ def set_answer(form: Form, state: State, path: str, value: str, *, now: datetime
     """
     run = _writing(form, state, now)
     at = _at(run, state)
-    asked = form.program.by_path.get(path)
+    asked = run.program.by_path.get(path)
+    if asked is not None and asked.kind == REPEAT:
+        return _another(form, run, state, path, value)
     if asked is not None:
         value = _accepted(run, asked, value)
         run.seen[path] = True
-    elif path not in form.program.types:
+    elif path not in run.program.types:
         raise KeyError(f"{form.form_id} has no question '{path}'")
     if asked is None or not asked.note:
         run.answer(path, value)
+        if run.program.counts:
+            _follow_answered(form, run, path)
     return run.state(state, at) if path != at else _moved_on(run, state, path)
+
+
+def _follow_answered(form: Form, run: Run, path: str) -> None:
+    """An answer that asks for more instances than anybody can tell of is refused."""
+    try:
+        _follow_counts(form, run)
+    except TooMany:
+        raise Refused(path, "constraint") from None
+
+
+def _another(form: Form, run: Run, state: State, path: str, reply: str) -> State:
+    """Adds an instance and goes to its first question, or goes on."""
+    if reply.strip() not in (ADD, DONE, ""):
+        raise Refused(path, "choice")
+    if reply.strip() != ADD:
+        run.seen[path] = True
+        return _moved_on(run, state, path)
+    before = run.repeats[path]
+    resize(run, form.program_for, path, before + 1)
+    _follow_counts(form, run)
+    new = f"{instance(path, before + 1)}/"
+    first = (asked.path for asked in run.program.asked if asked.path.startswith(new) and run.applies(asked))
+    return run.state(state, next(first, None) or _onward(run, state, path))
+
+
+def _follow_counts(form: Form, run: Run) -> None:
+    """Raises TooMany for a count above the largest number of instances."""
+    if run.program.counts:
+        follow_counts(run, form.program_for)
+
+
+# --- repeats ---------------------------------------------------------------------------------------
+
+
+def repeats(form: Form, state: State, path: str) -> int:
+    """How many instances a repeat has; KeyError when the form has no repeat there."""
+    _require_same(form, state)
+    _repeat(form, path)
+    count: int = state["repeats"][path]
+    return count
+
+
+def add_repeat(form: Form, state: State, path: str, *, now: datetime) -> State:
+    """One more instance of a repeat, behind the others, with its defaults; its questions are `path[n]/…`.
+
+    The cursor stays. Refused (readonly) when the form itself says how many there are, (constraint) when there
+    are as many as a conversation takes; KeyError for a repeat that does not apply or does not exist.
+    """
+    run = _writing(form, state, now)
+    at = _at(run, state)
+    _require_open(form, run, path)
+    if run.repeats[path] >= MAX_INSTANCES:
+        raise Refused(path, "constraint")
+    resize(run, form.program_for, path, run.repeats[path] + 1)
+    _follow_counts(form, run)
+    return run.state(state, at)
+
+
+def remove_repeat(form: Form, state: State, path: str, index: int, *, now: datetime) -> State:
+    """A repeat without its instance `index` (from 1): its answers are gone, later ones move up by one.
+
+    Refused and KeyError as in `add_repeat`; IndexError when there is no such instance.
+    """
+    run = _writing(form, state, now)
+    at = _at(run, state)
+    _require_open(form, run, path)
+    if not 1 <= index <= run.repeats[path]:
+        raise IndexError(f"{path} has {run.repeats[path]} instances; there is none with the number {index}")
+    remove(run, form.program_for, path, index)
+    _follow_counts(form, run)
+    return run.state(state, at and moved_up(at, path, index, gone=path))
+
+
+def _repeat(form: Form, path: str) -> Repeat:
+    found = next((repeat for repeat in form.model.repeats if repeat.path == path), None)
+    if found is None:
+        raise KeyError(f"{form.form_id} has no repeat '{path}'")
+    return found
+
+
+def _require_open(form: Form, run: Run, path: str) -> None:
+    if _repeat(form, path).fixed:
+        raise Refused(path, "readonly")
+    if not run.relevant(path):
+        raise KeyError(f"the repeat '{path}' does not apply to the answers given so far")
 
 
 def _accepted(run: Run, asked: Asked, text: str) -> str:
@@ -299,7 +420,7 @@ def back(form: Form, state: State) -> State:
     run = _reading(form, state)
     at = _at(run, state)
     before = None
-    for asked in form.program.asked:
+    for asked in run.program.asked:
         if asked.path == at:
             break
         if not asked.note and run.applies(asked):
@@ -320,7 +441,7 @@ def set_language(form: Form, state: State, language: str) -> State:
     """Goes on in another language, given its code or its full name; answers stay. KeyError lists the known."""
     state = {**state, "language": form.language(language)}
     run = _writing(form, state, _reading(form, state).now)
-    run.wake(form.program.lingual)
+    run.wake(run.program.lingual)
     run.settle()
     return run.state(state, state["at"])
 
@@ -337,7 +458,7 @@ def _relevant_question(run: Run, path: str) -> Asked:
 def _at(run: Run, state: State) -> str | None:
     """The question under the cursor, or the next one that applies when it no longer does."""
     at: str | None = state["at"]
-    if at is None:
+    if at is None or at not in run.program.order:
         return _unseen(run)
     return at if run.relevant(at) else _onward(run, state, at)
 
@@ -379,11 +500,11 @@ def finish(form: Form, state: State, *, now: datetime) -> str:
     """The finished instance as XML. Refused, naming the question, when a required one is empty or a
     constraint fails."""
     run = _writing(form, state, now)
-    for asked in form.program.asked:
+    for asked in run.program.asked:
         if not asked.note and run.applies(asked):
             _check_again(run, asked)
     _preload(run, "end", state["id"])
-    return write_instance(form.model, run.values, run.relevant, state["id"])
+    return write_instance(run.program.model, run.values, run.relevant, state["id"])
 
 
 def _check_again(run: Run, asked: Asked) -> None:

@@ -67,11 +67,30 @@ class Control:
 
 @dataclass(frozen=True, slots=True)
 class SetValue:
-    """A value given to `path` at an event; `on` is the question whose change is the event, or None."""
+    """A value given to `path` at an event.
+
+    The event: the question `on` changes; a new instance of a repeat is made (`new`); else the form is opened.
+    """
 
     path: str
     expression: str
     on: str | None
+    new: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """A part that can stand several times.
+
+    `count`: an expression that says how often, '' when the person adds as many as there are; `fixed`: nobody
+    may add any; `first`: instances the empty form has; `label`: of the group around it.
+    """
+
+    path: str
+    count: str
+    fixed: bool
+    first: int
+    label: Words | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +114,11 @@ class ListSource:
 
 @dataclass(frozen=True)
 class Model:
-    """Everything the engine needs of an XForm. Paths have no root element and no prefixes."""
+    """Everything the engine needs of an XForm. Paths have no root element and no prefixes.
+
+    `itext`: language to text id to the plain text; `itext_forms`: language to text id to the other forms of
+    that text (`audio`, `image`, `video`, `big-image`, `guidance`).
+    """
 
     form_id: str
     version: str
@@ -107,8 +130,9 @@ class Model:
     controls: tuple[Control, ...]
     lists: tuple[ListSource, ...]
     set_values: tuple[SetValue, ...]
-    repeats: tuple[str, ...]
+    repeats: tuple[Repeat, ...]
     itext: Mapping[str, Mapping[str, tuple[str | Output, ...]]]
+    itext_forms: Mapping[str, Mapping[str, Mapping[str, tuple[str | Output, ...]]]]
     default_language: str | None
 
     @property

@@ -38,12 +38,15 @@ class Rule:
 class Asked:
     """A question as it is asked: everything of it that needs the interview's answers, compiled.
 
-    `over`: the path whose relevance decides about it, None when it always applies.
+    `over`: the path whose relevance decides about it, None when it always applies. `counted`: whether it is
+    one of the questions a person is told the number of (no note, no "another one?"). `number`: of the instance
+    of the repeat it stands in.
     """
 
     path: str
     over: str | None
     kind: str
+    counted: bool
     type: str
     note: bool
     appearance: str | None
@@ -58,6 +61,9 @@ class Asked:
     constraint: Expression | None
     constraint_message: Text
     readonly: Expression | None
+    guidance: Text
+    media: Mapping[str, Text]
+    number: int | None
 
 
 @dataclass(frozen=True)
@@ -66,7 +72,9 @@ class Program:
 
     `governor`: question or group to the nearest path with a relevance, at or above it; `fires`: path to
     the numbers of the rules that read it; `watchers`: path to the questions whose choices depend on it;
-    `filtered`: the questions with such choices; `order`: path to its place in `asked`.
+    `filtered`: the questions with such choices; `order`: path to its place in `asked`; `repeats`: how many
+    instances of each repeat this program is for; `counts`: repeat to the expression that says how many it
+    should have; `new_values`: what a new instance begins with besides its defaults.
     """
 
     where: str
@@ -85,7 +93,10 @@ class Program:
     preloads: tuple[Bind, ...]
     first_values: tuple[tuple[str, Expression], ...]
     changes: Mapping[str, tuple[tuple[str, Expression], ...]]
+    new_values: tuple[tuple[str, Expression], ...]
     lingual: tuple[int, ...]
+    repeats: Mapping[str, int]
+    counts: Mapping[str, Expression]
     texts: Mapping[str, Text]
     _again: dict[str, tuple[int, ...]] = field(default_factory=dict, compare=False, repr=False)
 

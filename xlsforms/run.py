@@ -15,6 +15,8 @@ from .program import Asked, Program, Rule
 State = dict[str, Any]
 """An open interview as plain JSON; see `xlsforms.interview` for its keys."""
 
+NO_REPEATS: dict[str, int] = {}  # never written to: a run that writes has a copy
+
 MAX_CHAIN = 50
 """How many answers may set one another in turn. More is a circle of triggers."""
 
@@ -27,7 +29,7 @@ class Run:
 
     __slots__ = (
         "_depth", "_dirty", "_heap", "_now", "changed", "draws", "kept", "language", "off", "place", "program",
-        "row", "seed", "seen", "stamp", "values",
+        "repeats", "row", "seed", "seen", "stamp", "values",
     )  # fmt: skip
 
     def __init__(self, program: Program, state: State) -> None:
@@ -36,6 +38,7 @@ class Run:
         self.kept: dict[str, str] = state["kept"]
         self.off: dict[str, bool] = state["off"]
         self.seen: dict[str, bool] = state["seen"]
+        self.repeats: dict[str, int] = state.get("repeats", NO_REPEATS)
         self.language: str | None = state["language"]
         self.seed: str = state["id"]
         self.draws: int = state["draws"]
@@ -54,6 +57,7 @@ class Run:
         run = cls(program, state)
         run.values, run.kept = run.values.copy(), run.kept.copy()
         run.off, run.seen = run.off.copy(), run.seen.copy()
+        run.repeats = dict(run.repeats)
         run._now, run.stamp = now, moment_text(now)
         return run
 
@@ -65,6 +69,7 @@ class Run:
             kept=self.kept,
             off=self.off,
             seen=self.seen,
+            repeats=self.repeats,
             draws=self.draws,
             now=self.stamp,
             at=at,
@@ -116,7 +121,7 @@ class Run:
         self.settle()
         if value != before:
             self._trigger(path)
-        self._clear_stale_choices()
+        self.clear_stale_choices()
 
     def store(self, path: str, value: str) -> None:
         """Keeps a value: with the answers when the question applies, aside when it does not."""
@@ -192,7 +197,7 @@ class Run:
             self.answer(target, self.fitted(expression.run(self), target))
         self._depth -= 1
 
-    def _clear_stale_choices(self) -> None:
+    def clear_stale_choices(self) -> None:
         """A choice that is no longer offered is cleared at once, in the order of the form.
 
         JavaRosa clears it when the list is next read, and leaves what was computed from it as it was.

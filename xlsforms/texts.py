@@ -12,6 +12,9 @@ from .model import Model, Output, Words
 MISSING = "-"
 """What pyxform writes, without a warning, where a translation is missing."""
 
+MEDIA = ("audio", "image", "big-image", "video")
+"""What can go with a label besides its text: the names of attached files."""
+
 Compile = Callable[[str], Expression]
 Parts = tuple[str | Output, ...]
 
@@ -58,6 +61,21 @@ def message_text(words: Words | None, model: Model, compile_: Compile) -> Text:
         return Text({"": _compiled(words.parts, compile_)})
     found = {language: texts.get(words.itext) for language, texts in model.itext.items()}
     return Text({lang: _compiled(parts, compile_) for lang, parts in found.items() if _given(parts)})
+
+
+def other_form(words: Words | None, form: str, model: Model, compile_: Compile) -> Text:
+    """The guidance, sound, picture or film that goes with a label or hint: EMPTY where there is none.
+
+    Like a label, a language without it borrows from the default language, or any that has it.
+    """
+    if words is None or words.itext is None:
+        return EMPTY
+    found = {lang: texts.get(words.itext, {}).get(form) for lang, texts in model.itext_forms.items()}
+    own = {lang: _compiled(parts, compile_) for lang, parts in found.items() if _given(parts)}
+    if not own:
+        return EMPTY
+    spare = own.get(model.default_language or "") or next(iter(own.values()))
+    return Text({language: own.get(language, spare) for language in model.itext})
 
 
 def _given(parts: Parts | None) -> bool:

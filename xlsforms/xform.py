@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from lxml import etree
 
 from .errors import FormError
-from .model import Bind, Control, Itemset, ListSource, Model, Node, Output, SetValue, Words, local
+from .model import Bind, Control, Itemset, ListSource, Model, Node, Output, Repeat, SetValue, Words, local
 
 XFORMS = "http://www.w3.org/2002/xforms"
 XHTML = "http://www.w3.org/1999/xhtml"
@@ -53,23 +54,25 @@ def read_model(xml: str, where: str) -> Model:
     if model is None or body is None or primary is None:
         raise FormError(f"{where} is not an XForm: it needs a model, a primary instance and a body.")
     reader = _Reader(where, local(primary.tag))
+    nodes = reader.nodes(primary, "")
     binds = {bind.path: bind for bind in map(reader.bind, model.iterfind(f"{{{XFORMS}}}bind"))}
     reader.body(body, "", None)
     reader.model_set_values(model)
-    itext, default = _translations(model)
+    itext, forms, default = _translations(model)
     return Model(
         form_id=primary.get("id") or local(primary.tag),
         version=primary.get("version") or "",
         title=html.findtext(f"{{{XHTML}}}head/{{{XHTML}}}title") or "",
         root_tag=_tag(primary),
         namespaces=MappingProxyType({p: uri for p, uri in primary.nsmap.items() if p is not None}),
-        nodes=reader.nodes(primary, ""),
+        nodes=nodes,
         binds=MappingProxyType(binds),
         controls=tuple(reader.controls),
         lists=tuple(_list(item) for item in model.iterfind(f"{{{XFORMS}}}instance") if item.get("id")),
         set_values=tuple(reader.set_values),
         repeats=tuple(reader.repeats),
         itext=MappingProxyType(itext),
+        itext_forms=MappingProxyType(forms),
         default_language=default,
     )
 
@@ -93,8 +96,9 @@ class _Reader:
         self.root = root
         self.controls: list[Control] = []
         self.set_values: list[SetValue] = []
-        self.repeats: list[str] = []
+        self.repeats: list[Repeat] = []
         self._by_id: dict[str, str] = {}
+        self._instances: Counter[str] = Counter()
 
     def path(self, ref: str, parent: str = "") -> str:
         """A reference such as `/data/core/age` or (below a group) `age`, as a path without the root."""
@@ -110,6 +114,7 @@ class _Reader:
         found: dict[str, Node] = {}
         for child in parent.iterchildren(tag=etree.Element):
             below = f"{path}/{local(child.tag)}" if path else local(child.tag)
+            self._instances[below] += child.get(f"{{{JAVAROSA}}}template") is None
             if below not in found:  # a repeat stands twice: as its template and as its first instance
                 text = child.text or "" if len(child) == 0 else ""
                 found[below] = Node(_tag(child), below, text, self.nodes(child, below, depth + 1))
@@ -140,11 +145,16 @@ class _Reader:
             if name == "group":
                 self.body(element, self._ref(element, path), _words(element, "label") or section, depth + 1)
             elif name == "repeat":
-                self.repeats.append(self._ref(element, path))
+                self._repeat(element, self._ref(element, path), section)
                 self._set_values(element, None)
                 self.body(element, self._ref(element, path), section, depth + 1)
             elif name not in ("label", "hint", "setvalue"):
                 self._control(element, self._ref(element, path), section)
+
+    def _repeat(self, element: Element, path: str, label: Words | None) -> None:
+        count = (element.get(f"{{{JAVAROSA}}}count") or "").strip()
+        fixed = (element.get(f"{{{JAVAROSA}}}noAddRemove") or "").strip() in ("true()", "true")
+        self.repeats.append(Repeat(path, count, fixed or bool(count), self._instances[path], label))
 
     def _ref(self, element: Element, parent: str) -> str:
         if element.get("bind"):
@@ -181,6 +191,8 @@ class _Reader:
             path = self.path(element.get("ref") or "")
             if "odk-instance-first-load" in events or "xforms-ready" in events:
                 self.set_values.append(SetValue(path, value, None))
+            if "odk-new-repeat" in events:
+                self.set_values.append(SetValue(path, value, None, new=True))
             if on is not None and "xforms-value-changed" in events:
                 self.set_values.append(SetValue(path, value, on))
 
@@ -246,24 +258,32 @@ def _parts(element: Element) -> tuple[str | Output, ...]:
     return tuple(part for part in parts if part)
 
 
-def _translations(model: Element) -> tuple[dict[str, Mapping[str, tuple[str | Output, ...]]], str | None]:
-    """Language to text id to parts; and the default language."""
-    itext: dict[str, Mapping[str, tuple[str | Output, ...]]] = {}
+Texts = Mapping[str, tuple[str | Output, ...]]
+
+
+def _translations(model: Element) -> tuple[dict[str, Texts], dict[str, Mapping[str, Texts]], str | None]:
+    """Language to text id to parts; the same for sounds, pictures and guidance; and the default language."""
+    itext: dict[str, Texts] = {}
+    forms: dict[str, Mapping[str, Texts]] = {}
     default = None
     for translation in model.iterfind(f"{{{XFORMS}}}itext/{{{XFORMS}}}translation"):
         language = translation.get("lang") or ""
         if translation.get("default"):
             default = language
-        itext[language] = MappingProxyType(dict(_texts(translation)))
-    return itext, default or next(iter(itext), None)
+        found = [(text.get("id") or "", dict(_texts(text))) for text in translation.iterfind(_TEXT)]
+        itext[language] = MappingProxyType({name: texts[""] for name, texts in found if "" in texts})
+        others = {name: {f: parts for f, parts in texts.items() if f} for name, texts in found}
+        forms[language] = MappingProxyType({name: texts for name, texts in others.items() if texts})
+    return itext, forms, default or next(iter(itext), None)
 
 
-def _texts(translation: Element) -> Iterator[tuple[str, tuple[str | Output, ...]]]:
-    """Plain texts only: audio and images have a `form` attribute."""
-    for text in translation.iterfind(f"{{{XFORMS}}}text"):
-        for value in text.iterfind(f"{{{XFORMS}}}value"):
-            if value.get("form") is None:
-                yield text.get("id") or "", _parts(value)
+_TEXT = f"{{{XFORMS}}}text"
+
+
+def _texts(text: Element) -> Iterator[tuple[str, tuple[str | Output, ...]]]:
+    """The forms of one text: '' is the plain one, others are `audio`, `image`, `guidance` …"""
+    for value in text.iterfind(f"{{{XFORMS}}}value"):
+        yield value.get("form") or "", _parts(value)
 
 
 def _list(instance: Element) -> ListSource:

@@ -11,7 +11,7 @@ from typing import Any
 
 from . import closures, functions
 from .closures import Code, Runner
-from .coercion import to_text
+from .coercion import to_text, to_truth
 from .expression import Expression, Facts, Names
 from .grammar import (
     MAX_NESTING,
@@ -27,18 +27,25 @@ from .grammar import (
     terms,
     without_brackets,
 )
+from .repeats import instance, number_of, unnumbered
 from .secondary import Branch, Query, Table
 
 
 def compile_expression(text: str, names: Names, here: str) -> Expression:
     """Compiles an expression of the question (or group) at `here`; ExpressionError says what is wrong."""
+    return compile_with_facts(text, names, here)[0]
+
+
+def compile_with_facts(text: str, names: Names, here: str) -> tuple[Expression, Facts]:
+    """The expression, and with it the repeats whose number of instances went into its code."""
     compiler = Compiler(names, here)
     try:
         code = compiler.code(parse(text))
     except RecursionError:
         raise ExpressionError("it is nested too deeply") from None
     facts = compiler.facts
-    return Expression(text, code.run, code.kind, frozenset(facts.reads), facts.volatile, facts.lingual)
+    reads, parts = frozenset(facts.reads), frozenset(facts.parts)
+    return Expression(text, code.run, code.kind, reads, parts, facts.volatile, facts.lingual), facts
 
 
 def compile_query(token: Token, names: Names, here: str) -> tuple[Query, Facts]:
@@ -52,7 +59,11 @@ def compile_query(token: Token, names: Names, here: str) -> tuple[Query, Facts]:
 
 @dataclass(slots=True)
 class Compiler:
-    """Compiles for the question at `here`; inside brackets bare names are the columns of `row`."""
+    """Compiles for the question at `here`; inside brackets bare names are the columns of `row`.
+
+    `number`: inside the brackets behind a repeat, the number of the instance, and `asking` the question that
+    `current()` means there.
+    """
 
     names: Names
     here: str
@@ -61,6 +72,8 @@ class Compiler:
     uses_row: bool = False
     uses_place: bool = False
     depth: int = 0
+    number: float | None = None
+    asking: str | None = None
 
     def code(self, token: Token) -> Code:
         """The code of any expression."""
@@ -103,42 +116,101 @@ class Compiler:
             return self._path_from_call(origin, steps)
         if origin == "/":
             return self._absolute(steps)
-        return self._node(self.here, steps) if self.row is None else self._column(steps)
+        return self._node(self._relative(steps)) if self.row is None else self._column(steps)
 
     def _path_from_call(self, origin: Token, steps: list[Step]) -> Code:
         name = call_name(origin)
         if name == "instance":
             return closures.listed(self.query(origin, steps[:2]), tuple(step.name for step in steps[2:]))
         if name == "current":
-            return self._node(self.here, steps)
+            return self._node(self._relative(steps, self.asking))
         raise ExpressionError(f"a path cannot go on after {name}()")
 
     def _absolute(self, steps: list[Step]) -> Code:
         if not steps or steps[0].name != self.names.root:
             raise ExpressionError(f"there is no question at /{shown(steps)}")
-        return self._node("", steps[1:])
+        return self._node(self._beside(steps[1:]))
 
-    def _node(self, start: str, steps: list[Step]) -> Code:
-        path = start.split("/") if start else []
-        for step in steps:
-            if step.filters:
-                raise ExpressionError("a condition in brackets is understood on lists only, not on questions")
-            if step.name == ".." and not path:
-                raise ExpressionError("'..' leads out of the form")
-            if step.name == "..":
-                path.pop()
-            elif step.name != ".":
-                path.append(step.name)
-        return self._read("/".join(path))
+    def _beside(self, steps: list[Step]) -> list[Step]:
+        """An absolute path means the instance it is used in, as far as both go the same way (ODK's deviation)."""
+        here = self.here.split("/") if self.names.repeats else []
+        path: list[Step] = []
+        for place, step in enumerate(steps):
+            same = place < len(here) and unnumbered(here[place]) == step.name
+            here = here if same else []
+            path.append(Step(here[place]) if same and not step.filters else step)
+        return _straight([], path)
 
-    def _read(self, path: str) -> Code:
+    def _relative(self, steps: list[Step], here: str | None = None) -> list[Step]:
+        here = self.here if here is None else here
+        return _straight([Step(name) for name in here.split("/")] if here else [], steps)
+
+    def _node(self, steps: list[Step]) -> Code:
+        """The question, or the questions, at a path below the root."""
+        path, places, conditions = self._places(steps)
         kind = self.names.kind(path)
-        if kind is None and path not in self.names.groups:
-            raise ExpressionError(f"there is no question at /{self.names.root}/{path}")
-        self.facts.reads.add(path)
-        if kind is None:
-            return closures.group(path)
-        return closures.question(path, kind)
+        if kind is None and not self.names.is_part(path):
+            raise ExpressionError(f"there is no question at /{self.names.root}/{unnumbered(path)}")
+        if conditions:
+            return closures.some([self._read(place, kind) for place in places], conditions)
+        if places == [path]:
+            return self._read(path, kind)
+        if kind is not None:
+            self.facts.reads.update(places)
+            return closures.several(tuple(places), kind)
+        return closures.some([self._read(place, kind) for place in places], [lambda _: True] * len(places))
+
+    def _places(self, steps: list[Step]) -> tuple[str, list[str], list[Runner]]:
+        """A path, the same in every instance it means, and for each of those the condition in brackets."""
+        path: list[str] = []
+        for at, step in enumerate(steps):
+            path.append(step.name)
+            repeat = "/".join(path)
+            if repeat in self.names.repeats:
+                rest = [after.name for after in steps[at + 1 :]]
+                if any(after.filters for after in steps[at + 1 :]):
+                    raise ExpressionError("a condition in brackets is understood on lists and repeats only")
+                return "/".join([repeat, *rest]), *self._instances(repeat, rest, step.filters)
+            if step.filters:
+                raise ExpressionError("a condition in brackets is understood on lists and repeats only")
+        return "/".join(path), ["/".join(path)], []
+
+    def _instances(
+        self, repeat: str, rest: list[str], filters: tuple[Token, ...]
+    ) -> tuple[list[str], list[Runner]]:
+        self.facts.repeats.add(repeat)
+        self.facts.parts.add(repeat)
+        numbers = range(1, self.names.repeats[repeat] + 1)
+        places = ["/".join([instance(repeat, number), *rest]) for number in numbers]
+        return places, [self._condition(repeat, number, filters) for number in numbers] if filters else []
+
+    def _condition(self, repeat: str, number: int, filters: tuple[Token, ...]) -> Runner:
+        """Whether an instance is meant: a number in brackets is its place, anything else a condition on it."""
+        inside = Compiler(
+            self.names,
+            instance(repeat, number),
+            facts=self.facts,
+            depth=self.depth,
+            number=float(number),
+            asking=self.asking or self.here,
+        )
+        runs = [inside.code(token).run for token in filters]
+
+        def keep(run: Any) -> bool:
+            verdicts = (read(run) for read in runs)
+            return all(v == number if v.__class__ is float else to_truth(v) for v in verdicts)
+
+        return keep
+
+    def _read(self, path: str, kind: str | None) -> Code:
+        if kind is not None:
+            self.facts.reads.add(path)
+            return closures.question(path, kind)
+        if path.endswith("]"):  # an instance of a repeat is only counted: what is inside does not matter
+            self.facts.parts.add(path)
+        else:
+            self.facts.reads.add(path)
+        return closures.group(path)
 
     def _column(self, steps: list[Step]) -> Code:
         """A column of the list in brackets."""
@@ -173,7 +245,7 @@ class Compiler:
 
     def _inside(self, table: Table) -> Compiler:
         """A compiler for the same question, inside the brackets behind a list."""
-        return Compiler(self.names, self.here, table, self.facts, depth=self.depth)
+        return Compiler(self.names, self.here, table, self.facts, depth=self.depth, asking=self.asking)
 
     def _branches(self, table: Table, token: Token) -> tuple[Branch, ...]:
         """A filter as alternatives that an index answers; () when one of them has no equality."""
@@ -226,10 +298,18 @@ class Compiler:
         return closures.timely_call(functions.TIMELY[name], codes)
 
     def _if(self, arguments: list[Token]) -> Code:
-        condition, yes, no = (self._deeper(token) for token in arguments)
+        condition = self._deeper(arguments[0])
+        if condition.constant and self.names.repeats:
+            return self._branch_taken(bool(closures.truth_of(condition)(None)), arguments[1:])
+        yes, no = (self._deeper(token) for token in arguments[1:])
         decide, first, second = closures.truth_of(condition), yes.run, no.run
         code = Code(lambda run: first(run) if decide(run) else second(run), closures.common_kind(yes, no))
         return closures.folded(code, condition, yes, no)
+
+    def _branch_taken(self, first: bool, branches: list[Token]) -> Code:
+        """Where `position(..) = 1` decides, the other branch is not read: a running total is no circle."""
+        Compiler(self.names, self.here, self.row, depth=self.depth, number=self.number).code(branches[first])
+        return self._deeper(branches[0 if first else 1])
 
     def _coalesce(self, arguments: list[Token]) -> Code:
         one, other = (self._deeper(token) for token in arguments)
@@ -249,14 +329,48 @@ class Compiler:
 
     def _position(self, arguments: list[Token]) -> Code:
         if arguments:
-            raise ExpressionError("position(..) belongs to repeats, and repeats are not yet asked in chat")
+            return closures.constant(
+                float(number_of(self._single_path(arguments[0]).rpartition("/")[2]) or 1)
+            )
+        if self.number is not None:
+            return closures.constant(self.number)
         if self.row is None:
             raise ExpressionError("position() is understood inside brackets only")
         self.uses_row = self.uses_place = True
         return Code(lambda run: float(run.place), "number")
 
+    def _single_path(self, token: Token) -> str:
+        """The path that is written in an argument, in the instance the question stands in."""
+        origin, steps = flatten(token)
+        if is_call(origin) and call_name(origin) != "current":
+            raise ExpressionError(f"'{shown(steps)}' names no question")
+        steps = self._beside(steps[1:]) if origin == "/" else self._relative(steps)
+        path = "/".join(step.name for step in steps)
+        if self.names.kind(path) is None and not self.names.is_part(path):
+            raise ExpressionError(f"there is no question at /{self.names.root}/{unnumbered(path)}")
+        return path
+
+    def _indexed_repeat(self, arguments: list[Token]) -> Code:
+        """A question in the instance of a number; its own value it does not see."""
+        path, repeat = (unnumbered(self._single_path(token)) for token in arguments[:2])
+        kind = self.names.kind(path)
+        if repeat not in self.names.repeats or not path.startswith(f"{repeat}/") or kind is None:
+            raise ExpressionError("indexed-repeat() takes a question, the repeat it stands in, and a number")
+        places, _ = self._instances(repeat, [path[len(repeat) + 1 :]], ())
+        place = self._deeper(arguments[2])
+        number = closures.number_of(place)
+        if place.constant:
+            wanted = number(None)
+            first = max(int(wanted), 1) if wanted == wanted and abs(wanted) < functions.MANY else 1  # noqa: PLR0124
+            places = places[first - 1 : first]
+            if places == [self.here] or not places:
+                return closures.constant("")
+            return self._read(places[0], kind)
+        self.facts.reads.update(places)
+        return closures.chosen(tuple(places), kind, number)
+
     def _current(self, _: list[Token]) -> Code:
-        return self._node(self.here, [])
+        return self._node(self._relative([], self.asking))
 
     def _instance(self, _: list[Token]) -> Code:
         raise ExpressionError("instance() must be followed by a path such as /root/item")
@@ -284,15 +398,32 @@ class Compiler:
 
     def _named_question(self, text: str) -> str:
         """The path of the question that a path in quotes names."""
-        named = compile_expression(text, self.names, self.here).reads
-        if len(named) != 1:
+        token = without_brackets(parse(text))
+        origin, steps = flatten(token)
+        if is_call(origin) and call_name(origin) != "current":
             raise ExpressionError(f"'{text.strip()}' names no question")
-        return next(iter(named))
+        path, places, _ = self._places(self._beside(steps[1:]) if origin == "/" else self._relative(steps))
+        if self.names.kind(path) is None:
+            raise ExpressionError(f"'{text.strip()}' names no question")
+        self.facts.reads.update(places)
+        return places[0] if places else path
 
     def _itext(self, arguments: list[Token]) -> Code:
         self.facts.lingual = True
         name = self._deeper(arguments[0]).run
         return Code(lambda run: run.itext(to_text(name(run))), "string")
+
+
+def _straight(path: list[Step], steps: list[Step]) -> list[Step]:
+    """A path followed by steps, without '..' and '.'."""
+    for step in steps:
+        if step.name == ".." and not path:
+            raise ExpressionError("'..' leads out of the form")
+        if step.name == "..":
+            path.pop()
+        elif step.name != ".":
+            path.append(step)
+    return path
 
 
 _LITERALS = frozenset(("(string)", "(integer)", "(decimal)", "(float)"))
@@ -305,6 +436,7 @@ _SPECIAL: dict[str, Callable[[Compiler, list[Token]], Code]] = {
     "coalesce": Compiler._coalesce,
     "once": Compiler._once,
     "position": Compiler._position,
+    "indexed-repeat": Compiler._indexed_repeat,
     "current": Compiler._current,
     "instance": Compiler._instance,
     "pulldata": Compiler._pulldata,

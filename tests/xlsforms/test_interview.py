@@ -523,18 +523,6 @@ def test_a_state_of_another_version_is_not_gone_on_with(talk: Begin, visit: Talk
         current(newer.form, visit.state)
 
 
-def test_repeats_are_refused_when_the_interview_begins_and_not_before(write_form: WriteForm) -> None:
-    form = write_form("""
-        | survey |
-        | | type | name | label |
-        | | begin_repeat | visit | Visit |
-        | | date | day | Day |
-        | | end_repeat | | |
-        """)
-    with pytest.raises(FormError, match=r"form\.md: repeats are not yet asked in chat \(visit\)"):
-        begin(form, now=NOW, instance_id="uuid:test")
-
-
 def test_a_kind_of_question_that_cannot_be_asked_is_named(write_form: WriteForm) -> None:
     form = write_form("| survey |\n| | type | name | label |\n| | geopoint | place | Where? |")
     with pytest.raises(FormError, match="question place is of the kind 'geopoint', not yet asked in chat"):

@@ -18,10 +18,19 @@ VISIT = """
 | | yes_no | yes | Yes | হ্যাঁ |
 | | yes_no | no | No | না |
 """
+TRIPS = """
+| survey |
+| | type | name | label | calculation |
+| | begin_repeat | trip | Trip | |
+| | integer | km | Kilometres? | |
+| | end_repeat | | | |
+| | calculate | total | | sum(${km}) |
+"""
 
 
 def test_the_example_on_the_front_page_runs_as_it_is_shown(tmp_path: Path) -> None:
     (tmp_path / "visit.md").write_text(VISIT.strip() + "\n", encoding="utf-8")
+    (tmp_path / "trips.md").write_text(TRIPS.strip() + "\n", encoding="utf-8")
     example = doctest.DocTestParser().get_doctest(
         xlsforms.__doc__ or "", dict(vars(xlsforms)), "xlsforms", xlsforms.__file__, 0
     )
