@@ -446,8 +446,9 @@ class Listener:
         if talk.step == "review":
             return self._turn(talk, wording.review(review(*self._form_and_interview(talk)), before))
         asked = self._open_prompt(talk)
-        reply = wording.question(asked, before=before, new_section=asked.section != talk.section)
-        return self._turn(replace(talk, section=asked.section), reply)
+        section = wording.section(asked)
+        reply = wording.question(asked, before=before, new_section=section != talk.section)
+        return self._turn(replace(talk, section=section), reply)
 
     # -- reading ---------------------------------------------------------------------------------------------------
 

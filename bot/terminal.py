@@ -117,8 +117,9 @@ class _Seat:
                 return answered
 
     def _shown(self, asked: Prompt) -> str:
-        reply = self.wording.question(asked, new_section=asked.section != self.section)
-        self.section = asked.section
+        section = self.wording.section(asked)
+        reply = self.wording.question(asked, new_section=section != self.section)
+        self.section = section
         answers = tuple(button for button in reply.buttons if button.payload.startswith("answer:"))
         hint = f"\n({asked.hint})" if asked.hint else ""
         return plain(Reply(reply.text + hint, answers))

@@ -59,6 +59,8 @@ CLOSE_ENOUGH = 78  # rapidfuzz ratio 0-100: below it "did you mean" annoys more 
 MOST_SUGGESTIONS = 4
 YES_NAMES, NO_NAMES = ("yes",), ("no",)
 
+_YES_AND_NO = {"acknowledge": {"affirm": "OK"}, "repeat": {"affirm": "add", "deny": "done"}}
+
 # Left in texts because Bengali and Hindi spelling needs them.
 _JOINERS = "\u200c\u200d"
 _NATIVE_ZERO = {"bn": 0x09E6, "hi": 0x0966}
@@ -197,8 +199,9 @@ def read(
         return _read_date(text, lexicon, today)
     if prompt.kind == "time":
         return _read_time(text)
-    if prompt.kind == "acknowledge":
-        return Reading("OK") if lexicon.whole.get(fold(text)) == "affirm" else Reading(None, "not_a_choice")
+    if prompt.kind in _YES_AND_NO:
+        value = _YES_AND_NO[prompt.kind].get(lexicon.whole.get(fold(text), ""))
+        return Reading(value, None if value else "not_a_choice")
     return Reading(clean(text))
 
 

@@ -54,16 +54,25 @@ class Wording:
         """The open question: what comes before it, section, progress, label, choices; buttons bound to its path."""
         lines = [*before]
         if new_section and prompt.section:
-            lines.append(self.say("section", section=prompt.section))
+            lines.append(self.say("section", section=self.section(prompt)))
         if prompt.total <= PROGRESS_UP_TO and prompt.eval.get("is") not in OPENING:
             lines.append(self.say("progress", n=prompt.position, total=prompt.total))
         lines.append(prompt.label)
+        if prompt.kind == "repeat":
+            lines.append(self.say("another" if prompt.number else "any"))
         lines.extend(self._listed_choices(prompt))
         return Reply("\n".join(lines), (*self._choice_buttons(prompt), *self.steering(prompt)))
 
+    def section(self, prompt: Prompt) -> str | None:
+        """The part of the form a question stands in; inside a repeat with the number of the instance."""
+        if prompt.section is None or prompt.kind == "repeat" or prompt.number is None:
+            return prompt.section
+        return f"{prompt.section} {self.digits(prompt.number)}"
+
     def steering(self, prompt: Prompt) -> tuple[Button, ...]:
         """What works at every question: skip where allowed, explain where there is a hint, back, help, stop."""
-        skip = () if prompt.required else (self.button("skip", f"skip:{prompt.path}"),)
+        required = prompt.required or prompt.kind == "repeat"  # "no" passes it
+        skip = () if required else (self.button("skip", f"skip:{prompt.path}"),)
         hint = (Button("?", "hint:"),) if prompt.hint else ()
         back = (self.button("back", f"back:{prompt.path}"),)
         return (*skip, *hint, *back, self.button("help", "help:"), self.button("stop", "stop:"))
@@ -92,7 +101,7 @@ class Wording:
     def review(self, lines: Sequence[ReviewLine], before: Iterable[str] = ()) -> Reply:
         """All answers, numbered, with the ways to go on."""
         numbered = (
-            self.say("review_line", n=n, label=_question_itself(line.label), answer=line.answer)
+            self.say("review_line", n=n, label=self._reviewed(line), answer=line.answer)
             for n, line in enumerate(lines, start=1)
         )
         text = "\n".join((*before, self.say("review"), *numbered, self.say("review_ask")))
@@ -142,6 +151,10 @@ class Wording:
         buttons = (self.button("continue", "continue:"), self.button("stop", "stop:"))
         return Reply(self.say("change_which"), buttons)
 
+    def _reviewed(self, line: ReviewLine) -> str:
+        label = _question_itself(line.label)
+        return label if line.number is None else f"{label} ({self.digits(line.number)})"
+
     def _example(self, reason: str) -> str:
         return self.digits(_EXAMPLES[reason])
 
@@ -156,6 +169,11 @@ class Wording:
             return ()
         if prompt.kind == "acknowledge":
             return (self.button("yes", f"answer:{prompt.path}=OK"),)
+        if prompt.kind == "repeat":
+            return tuple(
+                self.button(key, f"answer:{prompt.path}={choice.name}")
+                for key, choice in zip(("yes", "no"), prompt.choices, strict=True)
+            )
         signed = zip(signs(prompt.choices), prompt.choices, strict=True)
         return tuple(
             Button(f"{self.digits(sign)}. {choice.label}", f"answer:{prompt.path}={choice.name}")
@@ -199,7 +217,7 @@ def plain(reply: Reply) -> str:
 
 
 def _has_buttons(prompt: Prompt) -> bool:
-    if prompt.kind == "acknowledge":
+    if prompt.kind in ("acknowledge", "repeat"):
         return True
     return prompt.kind == "select_one" and len(prompt.choices) <= MOST_BUTTONS
 

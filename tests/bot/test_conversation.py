@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from bot.conversation import Conversation, Message, Save
 from bot.outbox import KeyPair, Outbox, open_row
 from bot.phrases import LANGUAGES, Words
 from bot.understand import script_language
-from xlsforms import Form, read_instance
+from xlsforms import Form, load_form, read_instance
 
 TO_FIRST_INDICATOR = ["hello", "English", "yes", "1", "no", "yes", "yes", "skip", "1", "1", "1", "1"]
 TO_REVIEW = [
@@ -466,3 +467,23 @@ def test_after_fifteen_silent_minutes_the_talk_is_gone_and_the_next_person_sees_
     text = shown(person.say("hello"))
     assert "Nothing of it was kept" in text
     assert "Choose a language" in text
+
+
+def test_another_instance_is_added_by_its_button_once_and_by_word(
+    desk: Callable[..., AtTheDesk], tmp_path: Path
+) -> None:
+    (tmp_path / "trips.md").write_text(
+        "| survey |\n| | type | name | label::English (en) |\n| | begin_repeat | trip | Trip |\n"
+        "| | integer | km | How far? |\n| | end_repeat | | |\n",
+        encoding="utf-8",
+    )
+    someone = desk(load_form(tmp_path / "trips.md"))
+    someone.all("hello", "English", "yes")
+    another = buttons(someone.say("3"))
+    assert another["Yes"] == "answer:trip=add"
+    assert "How far?" in shown(someone.press(another["Yes"]))
+    assert "an earlier question" in shown(someone.press(another["Yes"]))
+    someone.say("4")
+    told = shown(someone.say("no"))
+    assert "How far? (1) — 3" in told
+    assert "How far? (2) — 4" in told

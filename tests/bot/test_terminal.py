@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from speaking import NOW, AtTheDesk
@@ -10,7 +11,7 @@ from test_conversation import TO_REVIEW, stored
 
 from bot.outbox import KeyPair, Outbox
 from bot.terminal import EndOfReplies, converse, interview
-from xlsforms import Form, read_instance
+from xlsforms import Form, load_form, read_instance
 
 
 def talk(form: Form, *replies: str, language: str | None = "en") -> tuple[dict[str, str], list[str]]:
@@ -75,3 +76,27 @@ def test_the_whole_conversation_is_talked_by_lines_and_button_titles(
     assert "It is saved." in spoken[-1].text
     assert len(said) == len(spoken)
     assert stored(outbox, keys)[0]["provider"]
+
+
+TRIPS = """
+| survey | | | | |
+| | type | name | label::English (en) | label::বাংলা (bn) |
+| | begin_repeat | trip | Trip | যাত্রা |
+| | integer | km | How far? | কত দূর? |
+| | end_repeat | | | |
+| settings | | | | |
+| | form_id | version | | |
+| | trips | 1 | | |
+"""
+
+
+def test_parts_that_stand_several_times_are_asked_until_there_is_no_other(tmp_path: Path) -> None:
+    (tmp_path / "trips.md").write_text(TRIPS.strip() + "\n", encoding="utf-8")
+    form = load_form(tmp_path / "trips.md")
+    answers, said = talk(form, "3", "yes", "4", "perhaps", "no")
+    assert (answers["trip[1]/km"], answers["trip[2]/km"]) == ("3", "4")
+    assert any("Trip 2" in line for line in said)
+    assert sum("Is there another one?" in line for line in said) == 2
+    answers, said = talk(form, "৩", "হ্যাঁ", "৪", "না", language="বাংলা (bn)")
+    assert answers["trip[2]/km"] == "4"
+    assert any("যাত্রা ২" in line for line in said)
