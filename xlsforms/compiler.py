@@ -26,6 +26,9 @@ _Key = tuple[str, str]
 _Values = tuple[tuple[str, Expression], ...]
 """Paths and what is stored there."""
 
+MOST_SHOWN = 300
+"""Characters of an expression in a message."""
+
 NO_REPEATS: Counts = MappingProxyType({})
 
 
@@ -134,7 +137,8 @@ class _Builder:
         """An expression as its author wrote it: `${name}` for the paths pyxform put in, with their blanks."""
         for path in sorted(self._known, key=len, reverse=True):
             text = text.replace(f" /{self.root}/{path} ", f"${{{path.rpartition('/')[2]}}}")
-        return text.strip()
+        text = text.strip()
+        return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}…"
 
     def _optional(self, text: str, path: str, what: str) -> Expression | None:
         return None if text in ("", "false()") else self.expression(text, path, what)

@@ -11,12 +11,10 @@ import base64
 import binascii
 import hashlib
 import math
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import ROUND_FLOOR, Decimal, InvalidOperation
-from functools import lru_cache
 from typing import Any, Protocol
 
 from .coercion import (
@@ -31,15 +29,10 @@ from .coercion import (
     to_text,
     to_truth,
 )
+from .patterns import compile_pattern
 
 MANY: int = 1_000
 """More arguments than any function is ever given."""
-
-MAX_PATTERN = 500
-"""Characters of a regular expression; a form's patterns are far shorter."""
-
-MAX_MATCHED = 2_000
-"""Characters of the text a pattern is tried on; longer text does not match."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,24 +135,10 @@ def _normalize_space(value: Value) -> str:
     return " ".join(to_text(value).split())
 
 
-@lru_cache(maxsize=256)
-def pattern(text: str) -> re.Pattern[str]:
-    """The compiled pattern; ValueError says why there is none. Digits and words are ASCII, as in Java."""
-    if len(text) > MAX_PATTERN:
-        raise ValueError(f"the pattern is longer than {MAX_PATTERN} characters")
-    try:
-        return re.compile(text, re.ASCII)
-    except re.error as err:
-        raise ValueError(f"the pattern {text!r} is not valid: {err}") from err
-
-
 def _regex(value: Value, wanted: Value) -> bool:
     """The whole text matches; a pattern that is no pattern matches nothing."""
-    text = to_text(value)
-    if len(text) > MAX_MATCHED:
-        return False
     try:
-        return pattern(to_text(wanted)).fullmatch(text) is not None
+        return compile_pattern(to_text(wanted)).matches(to_text(value))
     except ValueError:
         return False
 

@@ -5,20 +5,40 @@ The only module that knows pyxform and openpyxl's reading.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
+import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from zipfile import BadZipFile
+from typing import Any
+from zipfile import BadZipFile, ZipFile
 
 from .errors import FormError
 
 MAX_BYTES = 5 * 1024 * 1024
 """The largest workbook or XForm that is opened. Real forms are under 200 kB."""
 
+MAX_UNPACKED = 30 * 1024 * 1024
+"""An .xlsx unpacked. Ours hold under 1 MB; 300,000 rows hold 50."""
+
+HEAVY, HEAVY_UNPACKED = 200 * 1024, 2 * 1024 * 1024
+"""From here on a workbook is converted apart, within MAX_MEMORY bytes and MAX_SECONDS of work (MAX_WAIT by the clock)."""
+
+MAX_MEMORY, MAX_SECONDS, MAX_WAIT = 512 * 1024 * 1024, 4, 30
+
+MAX_ROWS = 20_000
+"""Filled rows of one sheet. The longest list of choices of a real form has a few thousand."""
+
 WORKBOOKS = (".xlsx", ".xls", ".csv", ".md")
 """The kinds of workbook that pyxform reads."""
+
+_UNREADABLE = (
+    BadZipFile, OSError, KeyError, ValueError, TypeError, AttributeError, IndexError, SyntaxError,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -37,49 +57,133 @@ class Row:
     cells: dict[str, str]
 
 
-def to_xform(path: Path) -> Converted:
+def to_xform(path: Path, *, untrusted: bool = False) -> Converted:
     """Converts a workbook with pyxform; a .md file holds the sheets as a markdown table.
 
-    Raises FormError with pyxform's own words after the file's name.
+    A workbook that is larger than real forms are, packed or unpacked, is converted in a process of its own with
+    an end to its memory and time. Starting one takes about half a second, so that the others are converted
+    here, unless they are `untrusted`. Raises FormError with pyxform's own words after the file's name.
     """
     require_readable(path)
     if path.suffix.lower() not in WORKBOOKS:
         raise FormError(f"{path}: not a form; it should end in {', '.join(WORKBOOKS)} or .xml.")
+    unpacked = _unpacked_bytes(path)
+    if unpacked > MAX_UNPACKED:
+        raise FormError(
+            f"{path}: its sheets hold {unpacked // 1024 // 1024} MB; a form is never that large. Delete empty or"
+            " copied rows and save it again."
+        )
+    if untrusted or path.stat().st_size > HEAVY or unpacked > HEAVY_UNPACKED:
+        return _converted_apart(path)
+    return _converted(path)
+
+
+def _unpacked_bytes(path: Path) -> int:
+    """What an .xlsx holds when unpacked. Python's zip reader reads no more of a part than is declared here."""
+    if path.suffix.lower() != ".xlsx":
+        return 0
+    try:
+        with ZipFile(path) as archive:
+            return sum(part.file_size for part in archive.infolist())
+    except (BadZipFile, OSError, ValueError, NotImplementedError) as err:
+        raise FormError(f"{path}: cannot be opened as a workbook ({_one_line(err)}).") from err
+
+
+def _converted(path: Path) -> Converted:
     # pyxform is slow to import, and a ready XForm needs none of it.
     from pyxform.errors import PyXFormError  # noqa: PLC0415
     from pyxform.xls2xform import convert  # noqa: PLC0415
 
     suffix = path.suffix.lower()
-    source: str | Path = path.read_text(encoding="utf-8-sig") if suffix == ".md" else path
     try:
+        source: str | Path = path.read_text(encoding="utf-8-sig") if suffix == ".md" else path
         result = convert(xlsform=source, file_type=suffix, validate=False, warnings=[])
     except PyXFormError as err:
         raise FormError(f"{path}: {_one_line(err)}") from err
     except RecursionError:
         raise FormError(f"{path}: its groups are nested too deeply.") from None
-    except (BadZipFile, OSError, KeyError, ValueError, TypeError, AttributeError, IndexError) as err:
+    except _UNREADABLE as err:
         raise FormError(f"{path}: cannot be opened as a workbook ({_one_line(err)}).") from err
     return Converted(result.xform, tuple(dict.fromkeys(result.warnings)))
+
+
+# --- in a process of its own ------------------------------------------------------------------------
+
+
+def _converted_apart(path: Path) -> Converted:
+    """The same in another process, which the system ends when it takes too much."""
+    room = Path(__file__).resolve().parent.parent
+    start = f"import sys; sys.path.insert(0, {str(room)!r}); from {__name__} import convert_within_limits as c; c()"
+    too_much = (
+        f"{path}: converting it takes more than {MAX_SECONDS} seconds or {MAX_MEMORY // 1024 // 1024} MB;"
+        " a form is never that large. Delete empty or copied rows and save it again."
+    )
+    try:
+        done = subprocess.run(  # noqa: S603  our own interpreter with our own code
+            [sys.executable, "-c", start, str(path.resolve())],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=MAX_WAIT,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise FormError(too_much) from None
+    try:
+        answer = json.loads(done.stdout)
+    except ValueError:  # it was ended before it could answer
+        raise FormError(too_much) from None
+    if "error" in answer:
+        raise FormError(answer["error"].replace(str(path.resolve()), str(path), 1))
+    return Converted(answer["xform"], tuple(answer["warnings"]))
+
+
+def convert_within_limits() -> None:
+    """The other process: converts the file named on its command line and writes the result as JSON."""
+    with contextlib.suppress(
+        ImportError
+    ):  # where a system has no such limits, waiting has an end all the same
+        import resource  # noqa: PLC0415
+
+        resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY, MAX_MEMORY))
+        resource.setrlimit(resource.RLIMIT_CPU, (MAX_SECONDS, MAX_SECONDS))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    try:
+        converted = _converted(Path(sys.argv[1]))
+    except FormError as err:
+        answer: dict[str, object] = {"error": str(err)}
+    else:
+        answer = {"xform": converted.xform, "warnings": converted.warnings}
+    sys.stdout.write(json.dumps(answer))
 
 
 def sheets(path: Path) -> dict[str, tuple[Row, ...]]:
     """The rows of every sheet below its header row, by the sheet's name; .xlsx only."""
     require_readable(path)
+    if _unpacked_bytes(path) > MAX_UNPACKED:
+        raise FormError(f"{path}: its sheets hold more than any form does; delete empty or copied rows.")
     from openpyxl import load_workbook  # noqa: PLC0415  as slow as pyxform
 
     try:
         book = load_workbook(io.BytesIO(path.read_bytes()), read_only=True, data_only=True)
-    except (BadZipFile, OSError, KeyError, ValueError) as err:
+    except _UNREADABLE as err:
         raise FormError(f"{path}: cannot be opened as an .xlsx workbook ({_one_line(err)}).") from err
     try:
-        return {sheet.title: tuple(_rows(sheet.iter_rows(values_only=True))) for sheet in book.worksheets}
+        return {sheet.title: tuple(_rows(sheet, path)) for sheet in book.worksheets}
+    except _UNREADABLE as err:
+        raise FormError(f"{path}: cannot be opened as an .xlsx workbook ({_one_line(err)}).") from err
     finally:
         book.close()
 
 
-def _rows(lines: Iterator[tuple[object, ...]]) -> Iterator[Row]:
+def _rows(sheet: Any, path: Path) -> Iterator[Row]:
+    lines = sheet.iter_rows(values_only=True)
     header = [_text(cell) for cell in next(lines, ())]
     for number, line in enumerate(lines, start=2):
+        if number > MAX_ROWS:
+            raise FormError(
+                f"{path}: the sheet '{sheet.title}' goes on beyond row {MAX_ROWS:,}; a form is never that long."
+                " Delete empty or copied rows and save it again."
+            )
         cells = {name: _text(cell) for name, cell in zip(header, line, strict=False) if name and _text(cell)}
         if cells:
             yield Row(number, cells)

@@ -27,6 +27,7 @@ from .grammar import (
     terms,
     without_brackets,
 )
+from .patterns import compile_pattern
 from .repeats import instance, number_of, unnumbered
 from .secondary import Branch, Query, Table
 
@@ -468,7 +469,7 @@ def _literal(token: Token, name: str) -> str:
 def _check_pattern(name: str, arguments: list[Token]) -> None:
     if name == "regex" and arguments[1].symbol == "(string)":
         try:
-            functions.pattern(arguments[1].value)
+            compile_pattern(arguments[1].value)
         except ValueError as err:
             raise ExpressionError(str(err)) from err
 
