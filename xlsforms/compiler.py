@@ -26,6 +26,9 @@ _Key = tuple[str, str]
 _Values = tuple[tuple[str, Expression], ...]
 """Paths and what is stored there."""
 
+MAX_CHAINED = 10
+"""Calculations compiled inside one another, because each needs to know what kind of value the next one has."""
+
 MOST_SHOWN = 300
 """Characters of an expression in a message."""
 
@@ -56,6 +59,14 @@ class Memory:
     expressions: dict[tuple[str, str], list[tuple[Counts, Expression]]] = field(default_factory=dict)
     choices: dict[object, Choices] = field(default_factory=dict)
     texts: dict[str, Text] = field(default_factory=dict)
+
+
+class _LaterError(Exception):
+    """A calculation must be compiled first, from the top of the stack. Caught where it was begun."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.path = path
 
 
 class _Builder:
@@ -91,6 +102,7 @@ class _Builder:
         self.types = {leaf.path: model.binds.get(leaf.path, _NO_BIND).type for leaf in model.leaves()}
         self._controlled = {control.path for control in model.controls}
         self._calculations: dict[str, Expression | None] = {}
+        self._depth = 0
         self._filter_reads: dict[str, frozenset[str]] = {}
 
     # --- names -------------------------------------------------------------------------------------
@@ -109,12 +121,36 @@ class _Builder:
         return path in self.groups or unnumbered(path) in self._parts
 
     def _calculation(self, path: str) -> Expression | None:
+        """The calculation of a question. It compiles those it reads first, and they theirs: never too deep."""
         if path not in self._calculations:
-            self._calculations[path] = None  # in a circle it counts as text until the circle is refused
-            bind = self.model.binds.get(path, _NO_BIND)
-            if bind.calculate:
-                self._calculations[path] = self.expression(bind.calculate, path, "calculation")
+            if self._depth >= MAX_CHAINED:
+                raise _LaterError(path)
+            waiting = [path]
+            while waiting:
+                try:
+                    self._compile_calculation(waiting[-1])
+                    waiting.pop()
+                except _LaterError as later:
+                    if self._depth:
+                        raise
+                    if later.path in waiting:
+                        self._calculations[later.path] = None
+                    else:
+                        waiting.append(later.path)
         return self._calculations[path]
+
+    def _compile_calculation(self, path: str) -> None:
+        calculate = self.model.binds.get(path, _NO_BIND).calculate
+        self._calculations[path] = None  # in a circle it counts as text until the circle is refused
+        self._depth += 1
+        try:
+            if calculate:
+                self._calculations[path] = self.expression(calculate, path, "calculation")
+        except _LaterError:
+            del self._calculations[path]
+            raise
+        finally:
+            self._depth -= 1
 
     # --- parts -------------------------------------------------------------------------------------
 

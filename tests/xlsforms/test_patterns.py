@@ -14,7 +14,28 @@ from xlsforms import FormError
 from xlsforms.patterns import MAX_MATCHED, compile_pattern
 
 ATOMS = st.sampled_from(
-    r"a b 1 _ . \d \w \s \D \W \. [ab] [^a1] [a-c1-3] [\d_-] [b-] \x61 \u0062 ক [ক-হ]".split(" ")
+    [
+        r"a",
+        r"b",
+        r"1",
+        r"_",
+        r".",
+        r"\d",
+        r"\w",
+        r"\s",
+        r"\D",
+        r"\W",
+        r"\.",
+        r"[ab]",
+        r"[^a1]",
+        r"[a-c1-3]",
+        r"[\d_-]",
+        r"[b-]",
+        r"\x61",
+        r"\u0062",
+        r"ক",
+        r"[ক-হ]",
+    ]
 )
 
 
