@@ -3,6 +3,15 @@
 `PLAIN` are functions of their arguments alone, `OVER_NODES` take lists of node values, `TIMELY` need
 the moment or a draw of chance (a `Moment`). What needs the form itself (paths, lists, labels) is
 compiled in `xlsforms.xpath`; `SPECIAL` only names those, so that the grammar knows them.
+
+All functions of the specification are there but these, refused when the form is loaded (`REFUSED`):
+
+    area, enclosed-area, distance,   they measure places from a phone's map, and a conversation asks for no
+    geofence, intersects             position
+    property                         it tells the phone's number, device or user
+    extract-signed                   it opens signed QR codes, which only a phone can read
+    randomize                        belongs around a list of choices; there it is taken, and the order stays
+    depend                           JavaRosa's own, without a meaning
 """
 
 from __future__ import annotations
@@ -321,6 +330,7 @@ PLAIN: dict[str, Function] = {
     "digest": Function(2, 3, "string", _digest),
     "base64-decode": Function(1, 1, "string", _base64_decode),
     "selected": Function(2, 2, "boolean", _selected),
+    "is-selected": Function(2, 2, "boolean", _selected),  # an old name of it
     "selected-at": Function(2, 2, "string", _selected_at),
     "count-selected": Function(1, 1, "number", _count_selected),
     "checklist": Function(2, MANY, "boolean", _checklist),
@@ -373,5 +383,19 @@ SPECIAL: dict[str, tuple[int, int]] = {
     "jr:itext": (1, 1),
 }
 
-NAMES: frozenset[str] = frozenset((*OVER_NODES, *PLAIN, *TIMELY, *SPECIAL))
+_NO_PLACES = "it measures places, and a conversation asks for no position"
+REFUSED: dict[str, str] = {
+    "area": _NO_PLACES,
+    "enclosed-area": _NO_PLACES,
+    "distance": _NO_PLACES,
+    "geofence": _NO_PLACES,
+    "intersects": _NO_PLACES,
+    "property": "it tells who holds the phone, and nobody shall know",
+    "extract-signed": "it opens signed QR codes, which only a phone can read",
+    "randomize": "it belongs around a list of choices",
+    "depend": "it has no meaning; leave it out",
+}
+"""Functions that are known and not computed, and why."""
+
+NAMES: frozenset[str] = frozenset((*OVER_NODES, *PLAIN, *TIMELY, *SPECIAL, *REFUSED))
 """Every function an expression may call."""

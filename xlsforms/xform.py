@@ -31,7 +31,10 @@ def parse_xml(xml: str | bytes, what: str) -> Element:
 
     Raises FormError, beginning with `what`, for XML that is broken or has a DOCTYPE.
     """
-    data = _without_declaration(xml.encode()) if isinstance(xml, str) else xml
+    try:
+        data = _without_declaration(xml.encode()) if isinstance(xml, str) else xml
+    except UnicodeEncodeError as err:
+        raise FormError(f"{what} is not XML: {err}.") from err
     if b"<!DOCTYPE" in data[:_PROLOG]:  # before the parser has met what it defines
         raise FormError(f"{what} has a DOCTYPE, which no form client writes; it is not read.")
     parser = etree.XMLParser(resolve_entities=False, no_network=True, remove_comments=True, remove_pis=True)

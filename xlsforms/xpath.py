@@ -284,6 +284,8 @@ class Compiler:
     # --- functions ---------------------------------------------------------------------------------
 
     def _call(self, name: str, arguments: list[Token]) -> Code:
+        if name in functions.REFUSED:
+            raise ExpressionError(f"{name}() is not computed in a conversation: {functions.REFUSED[name]}")
         low, high = _arity(name)
         if not low <= len(arguments) <= high:
             raise ExpressionError(f"{name}() takes {_how_many(low, high)}, not {len(arguments)}")

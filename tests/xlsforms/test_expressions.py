@@ -242,6 +242,11 @@ def test_pulldata_reads_an_attached_list(talk: Callable[..., Talk]) -> None:
         ("(1 + 2", "unexpected end of source"),
         ("1 +", "unexpected end of source"),
         ("if(1, 2)", "if() takes 3 arguments, not 2"),
+        ("area('1 2;3 4')", "area() is not computed in a conversation: it measures places"),
+        (
+            "property('deviceid')",
+            "property() is not computed in a conversation: it tells who holds the phone",
+        ),
         ("regex(${t}, '[a')", "the pattern '[a' is not valid"),
         ("regex(${t}, '" + "a" * 501 + "')", "the pattern is longer than 500 characters"),
         ("/data/nosuch = 1", "there is no question at /data/nosuch"),

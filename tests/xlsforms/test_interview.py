@@ -544,3 +544,35 @@ def test_a_kind_of_question_that_cannot_be_asked_is_named(write_form: WriteForm)
 def test_a_circle_of_rules_is_refused_and_its_questions_named(write_form: WriteForm, rows: str) -> None:
     with pytest.raises(FormError, match=r"form\.md: the relevant and calculation of .*a.* circle"):
         write_form(f"| survey |\n| | type | name | label | calculation | relevant |\n{rows}")
+
+
+def test_sounds_pictures_and_guidance_come_with_the_question_in_its_language(talk: Begin) -> None:
+    shown = talk(
+        """
+        | survey |
+        | | type | name | label::English (en) | label::বাংলা (bn) | guidance_hint::English (en) | guidance_hint::বাংলা (bn) | media::audio::English (en) | media::audio::বাংলা (bn) | media::image::English (en) |
+        | | text | a | A | ক | More on ${a} | আরও | a_en.mp3 | a_bn.mp3 | a.png |
+        | | text | b | B | খ | | | | | |
+        """,
+        language="bn",
+    )
+    assert shown.prompt.media == {"audio": "a_bn.mp3", "image": "a.png"}
+    assert (shown.prompt.hint, shown.prompt.guidance) == (None, "আরও")
+    shown.state = set_language(shown.form, shown.set("a", "x").state, "en")
+    again = prompt(shown.form, shown.state, "a")
+    assert (again.media["audio"], again.guidance) == ("a_en.mp3", "More on x")
+    plain = prompt(shown.form, shown.state, "b")
+    assert (plain.media, plain.guidance, plain.number) == ({}, None, None)
+
+
+def test_choices_in_random_order_keep_theirs(talk: Begin) -> None:
+    mixed = talk("""
+        | survey |
+        | | type | name | label | parameters |
+        | | select_one x | q | Q | randomize=true seed=7 |
+        | choices |
+        | | list_name | name | label |
+        | | x | a | A |
+        | | x | b | B |
+        """)
+    assert mixed.names() == ["a", "b"]
