@@ -88,8 +88,11 @@ def _wanted(run: Run, repeat: str) -> int:
             f"{run.program.where}: the repeat {repeat} should stand more than {MAX_INSTANCES} times;"
             " that is more than a conversation asks."
         )
+    wanted = int(count) if count > 0 else 0
+    if wanted >= run.repeats[repeat]:
+        return wanted
     answered = (number_of(path) or 0 for path in run.seen if path.startswith(f"{repeat}["))
-    return max(int(count) if count > 0 else 0, max(answered, default=0))
+    return max(wanted, max(answered, default=0))
 
 
 def _become(run: Run, program_for: ProgramFor, repeat: str, count: int) -> None:
