@@ -37,6 +37,9 @@ KINDS = frozenset(
 MOST_PROGRAMS = 200
 """Numbers of instances a form is kept compiled for."""
 
+MOST_REPEATED = 200
+"""Questions of a repeat that are asked again and again; fifty instances are then ten thousand."""
+
 CSV_ADDRESS = "jr://file-csv/"
 
 _INPUTS = {
@@ -153,6 +156,10 @@ class Form:
         inside = nested(self.model.repeats)
         if inside:
             return f"the repeat {inside[0]} inside the repeat {inside[1]} is not yet asked in chat; use a phone or the web form."
+        for repeat in self.repeats:
+            many = sum(question.path.startswith(f"{repeat}/") for question in self.questions)
+            if many > MOST_REPEATED:
+                return f"the repeat {repeat} has {many} questions; a conversation repeats {MOST_REPEATED} at most."
         for control in self.model.controls:
             question = self._questions.get(control.path)
             if question is None:

@@ -23,6 +23,9 @@ MAX_DEPTH = 100
 
 _PROLOG = 1024
 
+MAX_QUESTIONS = 5_000
+"""Questions and groups of one form. Ours have about a hundred."""
+
 Element = Any  # lxml's stubs know too little of what is used here
 
 
@@ -107,6 +110,7 @@ class _Reader:
         self.repeats: list[Repeat] = []
         self._by_id: dict[str, str] = {}
         self._instances: Counter[str] = Counter()
+        self._questions = 0
 
     def path(self, ref: str, parent: str = "") -> str:
         """A reference such as `/data/core/age` or (below a group) `age`, as a path without the root."""
@@ -125,8 +129,14 @@ class _Reader:
             self._instances[below] += child.get(f"{{{JAVAROSA}}}template") is None
             if below not in found:  # a repeat stands twice: as its template and as its first instance
                 text = child.text or "" if len(child) == 0 else ""
+                self._count_question()
                 found[below] = Node(_tag(child), below, text, self.nodes(child, below, depth + 1))
         return tuple(found.values())
+
+    def _count_question(self) -> None:
+        self._questions += 1
+        if self._questions > MAX_QUESTIONS:
+            raise FormError(f"{self.where}: has more than {MAX_QUESTIONS:,} questions; no form is that long.")
 
     def bind(self, element: Element) -> Bind:
         path = self.path(element.get("nodeset") or "")

@@ -79,6 +79,19 @@ def test_brackets_without_end(tmp_path: Path, depth: int) -> None:
     assert len(said) < 600
 
 
+def test_more_questions_than_any_form_has() -> None:
+    questions = "".join(f"<q{n}/>" for n in range(6_000))
+    with pytest.raises(FormError, match=r"has more than 5,000 questions; no form is that long"):
+        form_from_xml(xform().replace("<a/>", f"<a/>{questions}"))
+
+
+def test_more_questions_in_a_repeat_than_can_be_repeated(tmp_path: Path) -> None:
+    inside = "".join(f"| | text | q{n} | Q | |\n" for n in range(201))
+    path = markdown(tmp_path, f"| | begin_repeat | r | R | |\n{inside}| | end_repeat | | | |\n")
+    with pytest.raises(FormError, match="the repeat r has 201 questions; a conversation repeats 200 at most"):
+        begin(load_form(path), now=NOW, instance_id="uuid:test")
+
+
 def test_a_circle_of_calculations(tmp_path: Path) -> None:
     rows = "".join(f"| | calculate | c{n} | | ${{c{(n + 1) % 500}}} + 1 |\n" for n in range(500))
     assert "in a circle" in refused(markdown(tmp_path, rows))

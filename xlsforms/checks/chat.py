@@ -35,8 +35,8 @@ def _kinds(form: Form, book: Book) -> Iterator[Finding]:
 
 
 def _nested(form: Form, book: Book) -> Iterator[Finding]:
-    for path in form.model.repeats:
-        outer = next((other for other in form.model.repeats if path.startswith(f"{other}/")), None)
+    for path in form.repeats:
+        outer = next((other for other in form.repeats if path.startswith(f"{other}/")), None)
         if outer:
             yield Finding(
                 "warning",
