@@ -245,7 +245,7 @@ class _Sheet:
         for size in range(1, len(steps) + 1):
             path = "/".join(steps[:size])
             said += self.conditions(path)
-            if path in self.form.model.repeats:
+            if path in self.form.repeats:
                 said.append(self.say("repeat"))
         return tuple(dict.fromkeys(said))
 
