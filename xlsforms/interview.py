@@ -94,6 +94,7 @@ def begin(form: Form, *, now: datetime, language: str | None = None, instance_id
     run.wake(range(len(program.rules)))
     run.settle()
     _follow_counts(form, run)
+    run.clear_stale_choices(run.program.filtered)
     return run.state(state, _next(run, None))
 
 
@@ -277,8 +278,8 @@ def set_answer(form: Form, state: State, path: str, value: str, *, now: datetime
         run.seen[path] = True
     elif path not in run.program.types:
         raise KeyError(f"{form.form_id} has no question '{path}'")
-    if asked is None or not asked.note:
-        run.answer(path, value)
+    if asked is None or (not asked.note and (value or run.own(path))):
+        run.answer(path, value)  # nothing where nothing was is no answer: no rule runs, as in JavaRosa
         if run.program.counts:
             _follow_answered(form, run, path)
     return run.state(state, at) if path != at else _moved_on(run, state, path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Iterable
 from datetime import date, datetime, time, tzinfo
 from heapq import heapify, heappop, heappush
 from typing import Any
@@ -197,14 +198,17 @@ class Run:
             self.answer(target, self.fitted(expression.run(self), target))
         self._depth -= 1
 
-    def clear_stale_choices(self) -> None:
+    def clear_stale_choices(self, also: Iterable[str] = ()) -> None:
         """A choice that is no longer offered is cleared at once, in the order of the form.
+
+        `also`: questions to look at besides those that the last changes concern.
 
         JavaRosa clears it when the list is next read, and leaves what was computed from it as it was.
         """
         watchers = self.program.watchers
         stale = {watcher for path in self.changed for watcher in watchers.get(path, ())}
         stale |= {path for path in self.changed if path in self.program.filtered}
+        stale.update(also)
         self.changed = set()
         for asked in self.program.asked:
             if asked.path in stale and self._is_stale(asked.path):
