@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from .coercion import NAN, Value, equal, parse_day, parse_moment, to_number, to_truth
-from .functions import Function
+from .functions import OVER_NODES, Function
 from .secondary import Query, Row
 
 
@@ -77,7 +77,7 @@ def question(path: str, kind: str) -> Code:
     if kind == "string":
         read: Runner = lambda run: run.values.get(path, "")  # noqa: E731  the shortest call is the fastest
         return Code(read, kind, nodes=nodes, path=path)
-    typed = _number_or_text if kind == "number" else _date_or_text
+    typed = _TYPED[kind]
     read = lambda run: typed(run.values.get(path, ""))  # noqa: E731
     return Code(read, kind, nodes=nodes)
 
@@ -146,6 +146,18 @@ def _date_or_text(text: str) -> Value:
     return (parse_moment(text) if "T" in text else parse_day(text)) or text
 
 
+def _truth_or_text(text: str) -> Value:
+    """A truth is kept as 1 or 0 and read as the truth it was: '0' as a text would be true."""
+    return text == "1" if text in ("1", "0") else text
+
+
+_TYPED: dict[str, Callable[[str], Value]] = {
+    "number": _number_or_text,
+    "date": _date_or_text,
+    "boolean": _truth_or_text,
+}
+
+
 def listed(query: Query, below: tuple[str, ...]) -> Code:
     """The values of a column of a list; without a column, the rows' own (empty) text."""
     place = query.table.place(below[0]) if below else None
@@ -181,7 +193,7 @@ def number_of(code: Code) -> Callable[[Any], float]:
 def truth_of(code: Code) -> Callable[[Any], bool]:
     """The code's value as a truth."""
     read = code.run
-    return read if code.kind == "boolean" else lambda run: to_truth(read(run))
+    return read if code.kind == "boolean" and code.nodes is None else lambda run: to_truth(read(run))
 
 
 def junction(symbol: str, operands: list[Code]) -> Code:
@@ -288,9 +300,13 @@ def plain_call(function: Function, arguments: list[Code]) -> Code:
 
 
 def nodes_call(function: Function, arguments: list[Code]) -> Code:
-    """A function of all values its arguments stand for."""
+    """A function of all values its argument stands for; beside other arguments each stands for one value.
+
+    So a question that does not apply is left out of `sum(${x})`, and is a blank in `join(' ', ${x}, ${y})`.
+    """
     call = function.call
-    readers = tuple(argument.nodes or _single(argument.run) for argument in arguments)
+    alone = len(arguments) == (2 if function is OVER_NODES["join"] else 1)
+    readers = tuple((alone and argument.nodes) or _single(argument.run) for argument in arguments)
     code = Code(lambda run: call([value for read in readers for value in read(run)]), function.kind)
     return folded(code, *arguments)
 

@@ -115,7 +115,7 @@ class _Builder:
         if declared != "string" or path in self._controlled:
             return _VALUE_KINDS.get(declared, "string")
         code = self._calculation(path)
-        return code.kind if code is not None and code.kind in ("number", "date") else "string"
+        return code.kind if code is not None and code.kind in ("number", "date", "boolean") else "string"
 
     def is_part(self, path: str) -> bool:
         return path in self.groups or unnumbered(path) in self._parts

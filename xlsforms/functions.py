@@ -174,7 +174,8 @@ def _base64_decode(value: Value) -> str:
 
 
 def _selected(values: Value, wanted: Value) -> bool:
-    return to_text(wanted).strip() in to_text(values).split()
+    """As JavaRosa looks: nothing is selected in nothing, and nothing else is."""
+    return f" {to_text(wanted).strip()} " in f" {to_text(values)} "
 
 
 def _selected_at(values: Value, place: Value) -> str:

@@ -89,8 +89,10 @@ def begin(form: Form, *, now: datetime, language: str | None = None, instance_id
     state = _state(form, spoken, instance_id, moment_text(now), program)
     run = _writing(form, state, now)
     _preload(run, "start", instance_id)
-    for path, expression in program.first_values:  # before any rule, as JavaRosa: they see no calculation
+    for path, expression in program.first_values:  # before the rules, as JavaRosa
         run.store(path, run.fitted(expression.run(run), path))
+        run.wake(program.fires.get(path, ()))
+        run.settle()
     run.wake(range(len(program.rules)))
     run.settle()
     _follow_counts(form, run)

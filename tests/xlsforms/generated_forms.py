@@ -169,7 +169,7 @@ class Expressions:
                 ),
                 lambda d: f"if({self.truth(d - 1)}, {self.number(d - 1)}, {self.number(d - 1)})",
                 lambda d: (
-                    f"{self.draw(st.sampled_from(('max', 'min')))}({self.number(d - 1)}, {self.number(d - 1)})"
+                    f"{self.draw(st.sampled_from(('max', 'min')))}(1, {self.number(d - 1)}, {self.number(d - 1)})"
                 ),
                 lambda d: f"round({self.number(d - 1)}, {self.draw(st.sampled_from('012'))})",
                 lambda d: f"int({self.number(d - 1)})",

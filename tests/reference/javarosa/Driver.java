@@ -6,6 +6,7 @@ import java.io.InputStream;
 import java.io.InputStreamReader;
 import java.io.OutputStream;
 import java.io.PrintStream;
+import java.lang.reflect.Field;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -14,6 +15,7 @@ import java.util.Map;
 import org.javarosa.core.model.Constants;
 import org.javarosa.core.model.FormDef;
 import org.javarosa.core.model.FormIndex;
+import org.javarosa.core.model.ItemsetBinding;
 import org.javarosa.core.model.SelectChoice;
 import org.javarosa.core.model.ValidateOutcome;
 import org.javarosa.core.model.data.IAnswerData;
@@ -132,7 +134,7 @@ public class Driver {
 
     private String answer(FormIndex index, String text) {
         FormEntryPrompt prompt = model().getQuestionPrompt(index);
-        if (isChoice(prompt)) prompt.getSelectChoices();
+        if (isChoice(prompt)) choices(prompt);
         int verdict = scenario.getFormEntryController().answerQuestion(index, typed(prompt, text), true);
         return Scenario.AnswerResult.from(verdict).name();
     }
@@ -146,6 +148,24 @@ public class Driver {
         int type = prompt.getControlType();
         return type == Constants.CONTROL_SELECT_ONE || type == Constants.CONTROL_SELECT_MULTI
             || type == Constants.CONTROL_RANK;
+    }
+
+    /**
+     * The list as it is now. JavaRosa keeps the list it made last until a value that its filter reads changes;
+     * it does not notice that such a value has ceased to apply. So what it keeps is thrown away first.
+     */
+    private static List<SelectChoice> choices(FormEntryPrompt prompt) {
+        ItemsetBinding itemset = prompt.getQuestion().getDynamicChoices();
+        if (itemset != null) {
+            try {
+                Field kept = ItemsetBinding.class.getDeclaredField("cachedFilteredChoiceList");
+                kept.setAccessible(true);
+                kept.set(itemset, null);
+            } catch (ReflectiveOperationException problem) {
+                throw new IllegalStateException(problem);
+            }
+        }
+        return prompt.getSelectChoices();
     }
 
     /**
@@ -164,7 +184,7 @@ public class Driver {
                 TreeElement node = form().getMainInstance().resolveReference(index.getReference());
                 IAnswerData before = node.getValue();
                 String old = text(before);
-                prompt.getSelectChoices();
+                choices(prompt);
                 IAnswerData left = node.getValue();
                 if (text(left).equals(old)) continue;
                 node.setValue(before);
@@ -242,7 +262,7 @@ public class Driver {
             String path = pathOf(index.getReference(), true);
             say("q", path, prompt.getQuestionText());
             if (!isChoice(prompt)) continue;
-            for (SelectChoice choice : prompt.getSelectChoices())
+            for (SelectChoice choice : choices(prompt))
                 say("c", path, choice.getValue(), prompt.getSelectChoiceText(choice));
         }
     }
