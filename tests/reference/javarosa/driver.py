@@ -58,28 +58,37 @@ def is_installed() -> bool:
 
 @contextmanager
 def javarosa() -> Iterator[JavaRosa]:
-    """Starts the reference; it ends with the block."""
-    java, javac = shutil.which("java"), shutil.which("javac")
-    if java is None or javac is None:
+    """Compiles the driver and starts the reference; it ends with the block."""
+    with compiled() as classes, started(classes) as running:
+        yield running
+
+
+@contextmanager
+def compiled() -> Iterator[str]:
+    """The driver compiled: the class path to start it with."""
+    javac = shutil.which("javac")
+    if javac is None:
         raise JavaRosaError("Java is not installed: 'java' and 'javac' are needed (a JDK, 11 or newer).")
     jar = importlib.resources.files("pyxform").joinpath(*JAR)
     with tempfile.TemporaryDirectory() as folder, importlib.resources.as_file(jar) as path:
         subprocess.run([javac, "-cp", str(path), "-d", folder, str(SOURCE)], check=True)
-        classes = f"{folder}{os.pathsep}{path}"
-        with (
-            (Path(folder) / "log").open("wb") as log,
-            subprocess.Popen(
-                [java, *OPTIONS, "-cp", classes, "Driver"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                encoding="utf-8",
-            ) as process,
-        ):
-            yield JavaRosa(process)
-            assert process.stdin is not None
-            process.stdin.close()
-            process.wait(timeout=30)
+        yield f"{folder}{os.pathsep}{path}"
+
+
+@contextmanager
+def started(classes: str) -> Iterator[JavaRosa]:
+    """One process of the reference. What JavaRosa logs is thrown away: its errors come as replies."""
+    with subprocess.Popen(
+        ["java", *OPTIONS, "-cp", classes, "Driver"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        encoding="utf-8",
+    ) as process:
+        yield JavaRosa(process)
+        assert process.stdin is not None
+        process.stdin.close()
+        process.wait(timeout=30)
 
 
 class JavaRosa:

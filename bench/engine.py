@@ -1,0 +1,223 @@
+"""Times the engine beside JavaRosa on the forms S, M and R: `python -m bench.engine`.
+
+A turn is the step to the next question, its list of choices, and the answer with all that follows from it.
+Both engines give the same answers in the same order, and must end with the same values.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bench.forms import answers, medium, places, repeated, small
+from tests.reference.javarosa.driver import compiled, is_installed, started
+from xlsforms import Form, FormError, Prompt, State, answer, begin, current, load_form, to_xform, value
+
+NOW = datetime(2026, 11, 23, 10, 15, tzinfo=UTC)
+FORMS = {"S": small, "M": medium, "R": repeated}
+TARGETS = {"S": 1.0, "M": 1.0, "R": 2.0}
+"""Our mean turn as a multiple of JavaRosa's, at most."""
+LOADS = 15
+
+
+@dataclass(frozen=True)
+class Walk:
+    """One filling of a form: microseconds a turn, every answer by path, the state at the end."""
+
+    turn: float
+    given: dict[str, str]
+    state: State
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What was measured on one form. Turns in microseconds, loads in milliseconds, cold processes in seconds."""
+
+    asked: int
+    turn: float
+    load: float
+    cold: float
+    reference_turn: float | None = None
+    reference_load: float | None = None
+    reference_cold: float | None = None
+    differing: int | None = None
+
+
+def main() -> None:
+    """Prints the table; ends with 1 when a target is missed or the engines end with different values."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--walks", type=int, default=7, help="measured walks (default 7)")
+    parser.add_argument("--warm", type=int, default=40, help="walks before, not measured (default 40)")
+    parser.add_argument("--cold", type=Path, help=argparse.SUPPRESS)
+    wanted = parser.parse_args()
+    if wanted.cold:
+        _walk(load_form(wanted.cold))
+        return
+    print(HEAD)
+    missed = []
+    with tempfile.TemporaryDirectory() as folder, _classes() as classes:
+        for name, write in FORMS.items():
+            file = _xform(Path(folder), name, write())
+            try:
+                figures = _measure(file, classes, wanted.warm, wanted.walks)
+            except FormError as err:
+                print(f"{name:>4}  not timed: {err}")
+                continue
+            print(_line(name, figures))
+            missed += _missed(name, figures)
+    print("\n".join(["", *missed]) if missed else "\nEvery target is met.")
+    sys.exit(bool(missed))
+
+
+@contextmanager
+def _classes() -> Iterator[str | None]:
+    if not is_installed():
+        print("Java is not installed: JavaRosa is not timed.")
+        yield None
+        return
+    with compiled() as classes:
+        yield classes
+
+
+def _xform(folder: Path, name: str, markdown: str) -> Path:
+    workbook = folder / f"{name}.md"
+    workbook.write_text(markdown, encoding="utf-8")
+    (folder / "places.csv").write_text(places(), encoding="utf-8")
+    file = folder / f"{name}.xml"
+    file.write_text(to_xform(workbook).xform, encoding="utf-8")
+    return file
+
+
+# --- measuring -------------------------------------------------------------------------------------
+
+
+def _measure(file: Path, classes: str | None, warm: int, walks: int) -> Figures:
+    form = load_form(file)
+    _walk(form)
+    timed = [_walk(form) for _ in range(walks)]
+    ours = Figures(
+        asked=len(timed[-1].given),
+        turn=statistics.median(walk.turn for walk in timed),
+        load=statistics.median(_loading(file) for _ in range(LOADS)),
+        cold=statistics.median(_cold(file) for _ in range(5)),
+    )
+    if classes is None:
+        return ours
+    return _beside(ours, form, timed[-1], file, classes, warm, walks)
+
+
+def _beside(
+    ours: Figures, form: Form, walk: Walk, file: Path, classes: str, warm: int, walks: int
+) -> Figures:
+    script = file.with_suffix(".answers")
+    script.write_text("".join(f"{path}\t{text}\n" for path, text in walk.given.items()), encoding="utf-8")
+    start = time.perf_counter()
+    with started(classes) as reference:
+        reference.bench(file, file.parent, script, warm=0, walks=1)
+        cold = time.perf_counter() - start
+    with started(classes) as reference:
+        timed, told = reference.bench(file, file.parent, script, warm=warm, walks=walks)
+        loads = reference.load(file, file.parent, warm + LOADS)[warm:]
+    own = ("start", "end", "today", "meta/instanceID")
+    differing = [p for p, text in told.values.items() if p not in own and not _same(value(form, walk.state, p), text)]
+    return Figures(
+        **{name: getattr(ours, name) for name in ("asked", "turn", "load", "cold")},
+        reference_turn=statistics.median(spent / turns / 1000 for turns, spent in timed),
+        reference_load=statistics.median(loads) / 1e6,
+        reference_cold=cold,
+        differing=len(differing) + abs(len(walk.given) - timed[-1][0]),
+    )
+
+
+def _same(ours: str, theirs: str) -> bool:
+    """JavaRosa keeps a decimal answer 2 as 2.0."""
+    return ours == theirs or ours == theirs.removesuffix(".0")
+
+
+def _walk(form: Form) -> Walk:
+    """Answers everything; the time to make up an answer does not count."""
+    state, given, spent = begin(form, now=NOW, instance_id="uuid:bench"), {}, 0
+    while True:
+        start = time.perf_counter_ns()
+        shown = current(form, state)
+        spent += time.perf_counter_ns() - start
+        if shown is None:
+            return Walk(spent / max(1, len(given)) / 1000, given, state)
+        text = _reply(shown, len(given))
+        start = time.perf_counter_ns()
+        state = answer(form, state, text, now=NOW)
+        spent += time.perf_counter_ns() - start
+        given[shown.path] = text
+
+
+def _reply(shown: Prompt, number: int) -> str:
+    if shown.path == "members":
+        return "20"
+    names = [choice.name for choice in shown.choices]
+    if shown.kind == "select_one":
+        return names[number * 5 % len(names)] if names else ""
+    if shown.kind == "select_multiple":
+        return " ".join(names[: 1 + number % len(names)])
+    return answers(shown.kind, number)
+
+
+def _loading(file: Path) -> float:
+    start = time.perf_counter()
+    load_form(file)
+    return (time.perf_counter() - start) * 1000
+
+
+def _cold(file: Path) -> float:
+    """Seconds of a whole process that loads the form and fills it once."""
+    start = time.perf_counter()
+    subprocess.run([sys.executable, "-m", "bench.engine", "--cold", str(file)], check=True)
+    return time.perf_counter() - start
+
+
+# --- telling ---------------------------------------------------------------------------------------
+
+HEAD = (
+    "form  asked | turn us: ours  JavaRosa  ratio (at most) | load ms: ours  JavaRosa"
+    " | cold s: ours  JavaRosa | values that differ"
+)
+
+
+def _line(name: str, found: Figures) -> str:
+    ratio = found.turn / found.reference_turn if found.reference_turn else None
+    return (
+        f"{name:>4} {found.asked:>6} | {found.turn:>13.1f} {_shown(found.reference_turn, 9, 1)}"
+        f" {_shown(ratio, 6, 2)} ({TARGETS[name]:.0f})       |"
+        f" {found.load:>13.1f} {_shown(found.reference_load, 9, 1)} |"
+        f" {found.cold:>12.2f} {_shown(found.reference_cold, 9, 2)} | {_shown(found.differing, 6, 0)}"
+    )
+
+
+def _shown(number: float | None, width: int, places: int) -> str:
+    return f"{'-':>{width}}" if number is None else f"{number:>{width}.{places}f}"
+
+
+def _missed(name: str, found: Figures) -> list[str]:
+    """One sentence for each target that is not met."""
+    missed = []
+    if found.reference_turn and found.turn > TARGETS[name] * found.reference_turn:
+        missed.append(f"{name}: a turn takes more than {TARGETS[name]:.0f} times as long as JavaRosa's.")
+    if name == "M" and found.load > 50:
+        missed.append(f"M: loading takes {found.load:.0f} ms, more than 50.")
+    if found.cold > 0.3:
+        missed.append(f"{name}: a cold process takes {found.cold:.2f} s, more than 0.3.")
+    if found.differing:
+        missed.append(f"{name}: {found.differing} values differ from JavaRosa's at the end.")
+    return missed
+
+
+if __name__ == "__main__":
+    main()
