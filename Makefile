@@ -79,6 +79,16 @@ rasa-tests: setup
 nightly: setup
 	@$(RUN) pytest -m nightly
 
+# What the engine can do beside JavaRosa, and 200 new generated forms filled in both.
+.PHONY: conformance
+conformance: setup-main
+	@$(RUN) tests.reference.javarosa.conformance
+
+# The engine and JavaRosa side by side on the forms of bench/README.md. Wants a machine that does nothing else.
+.PHONY: bench
+bench: setup-main
+	@$(RUN) bench.engine
+
 # Both forms in ODK's own form client and a real browser (fetched by npm into tests/browser); pictures in out/browser.
 .PHONY: browser
 browser: setup-main

@@ -62,7 +62,7 @@ def main() -> None:
     if wanted.cold:
         _walk(load_form(wanted.cold))
         return
-    print(HEAD)
+    _say(HEAD)
     missed = []
     with tempfile.TemporaryDirectory() as folder, _classes() as classes:
         for name, write in FORMS.items():
@@ -70,18 +70,18 @@ def main() -> None:
             try:
                 figures = _measure(file, classes, wanted.warm, wanted.walks)
             except FormError as err:
-                print(f"{name:>4}  not timed: {err}")
+                _say(f"{name:>4}  not timed: {err}")
                 continue
-            print(_line(name, figures))
+            _say(_line(name, figures))
             missed += _missed(name, figures)
-    print("\n".join(["", *missed]) if missed else "\nEvery target is met.")
+    _say("\n".join(["", *missed]) if missed else "\nEvery target is met.")
     sys.exit(bool(missed))
 
 
 @contextmanager
 def _classes() -> Iterator[str | None]:
     if not is_installed():
-        print("Java is not installed: JavaRosa is not timed.")
+        _say("Java is not installed: JavaRosa is not timed.")
         yield None
         return
     with compiled() as classes:
@@ -128,7 +128,9 @@ def _beside(
         timed, told = reference.bench(file, file.parent, script, warm=warm, walks=walks)
         loads = reference.load(file, file.parent, warm + LOADS)[warm:]
     own = ("start", "end", "today", "meta/instanceID")
-    differing = [p for p, text in told.values.items() if p not in own and not _same(value(form, walk.state, p), text)]
+    differing = [
+        p for p, text in told.values.items() if p not in own and not _same(value(form, walk.state, p), text)
+    ]
     return Figures(
         **{name: getattr(ours, name) for name in ("asked", "turn", "load", "cold")},
         reference_turn=statistics.median(spent / turns / 1000 for turns, spent in timed),
@@ -179,11 +181,17 @@ def _loading(file: Path) -> float:
 def _cold(file: Path) -> float:
     """Seconds of a whole process that loads the form and fills it once."""
     start = time.perf_counter()
-    subprocess.run([sys.executable, "-m", "bench.engine", "--cold", str(file)], check=True)
+    subprocess.run([sys.executable, "-m", "bench.engine", "--cold", str(file)], check=True)  # noqa: S603
     return time.perf_counter() - start
 
 
 # --- telling ---------------------------------------------------------------------------------------
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
 
 HEAD = (
     "form  asked | turn us: ours  JavaRosa  ratio (at most) | load ms: ours  JavaRosa"

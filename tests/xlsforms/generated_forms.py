@@ -31,8 +31,20 @@ ANSWERS: dict[str, tuple[str, ...]] = {
     "acknowledge": ("", "OK"),
 }
 """What is answered, in the shape JavaRosa keeps it in."""
-DEFAULTS = {"text": "b", "integer": "2", "decimal": "0.5", "date": "2026-01-05", "select_one": "a", "hidden": "b"}
-FIRST_VALUES = {"text": "concat('x', 1 + 1)", "integer": "1 + 1", "date": "today()", "hidden": "concat('h', 2)"}
+DEFAULTS = {
+    "text": "b",
+    "integer": "2",
+    "decimal": "0.5",
+    "date": "2026-01-05",
+    "select_one": "a",
+    "hidden": "b",
+}
+FIRST_VALUES = {
+    "text": "concat('x', 1 + 1)",
+    "integer": "1 + 1",
+    "date": "today()",
+    "hidden": "concat('h', 2)",
+}
 
 Draw = Callable[..., str]
 
@@ -121,9 +133,15 @@ class Expressions:
         shape = self.draw(
             st.sampled_from(
                 (
-                    "{} = 'a'", "contains({}, 'o')", "starts-with({}, '0')", "regex({}, '[a-z ]+')", "{} = 7",
-                    "string-length({}) < 3", "{} = 712", "ends-with({}, 's')",
-                )  # fmt: skip
+                    "{} = 'a'",
+                    "contains({}, 'o')",
+                    "starts-with({}, '0')",
+                    "regex({}, '[a-z ]+')",
+                    "{} = 7",
+                    "string-length({}) < 3",
+                    "{} = 712",
+                    "ends-with({}, 's')",
+                )
             )
         )
         return shape.format(self._pick("text", "calculate", "hidden"))
@@ -181,9 +199,11 @@ class Expressions:
         options: list[Callable[[int], str]] = [lambda _: self.draw(st.sampled_from(("'a'", "'x y'", "''")))]
         if self.fields:
             options += [
-                lambda _: self._pick(*(kind for _, kind in self.fields if kind not in ("time", "dateTime")))
-                if any(kind not in ("time", "dateTime") for _, kind in self.fields)
-                else "'z'"
+                lambda _: (
+                    self._pick(*(kind for _, kind in self.fields if kind not in ("time", "dateTime")))
+                    if any(kind not in ("time", "dateTime") for _, kind in self.fields)
+                    else "'z'"
+                )
             ]
         if self._of("select_one") and self.choice_names:
             options += [self._choice_name] * 2

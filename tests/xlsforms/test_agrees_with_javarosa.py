@@ -1,28 +1,22 @@
-"""Our engine and JavaRosa, ODK's own, filling the same generated forms with the same answers."""
+"""Our engine and JavaRosa, ODK's own, filling the same generated forms with the same answers.
+
+Without Java the walks are left out, and what they once brought to light is tested by pinned cases.
+"""
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator
 
 import pytest
-from agreement import Both
-from generated_forms import ANSWERS, NAMES, Generated, forms
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from talking import Talk
 
 from tests.reference.javarosa.driver import JavaRosa, is_installed, javarosa
+from tests.xlsforms.agreement import WALK, walk
+from tests.xlsforms.generated_forms import Generated, forms
 
-pytestmark = [
-    pytest.mark.java,
-    pytest.mark.skipif(not is_installed(), reason="Java is not installed; the pinned values are tested"),
-]
-WALK = settings(
-    deadline=None,
-    database=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
-)
+needs_java = pytest.mark.skipif(not is_installed(), reason="Java is not installed; only pinned cases run")
 
 
 @pytest.fixture(scope="module")
@@ -31,40 +25,8 @@ def reference() -> Iterator[JavaRosa]:
         yield running
 
 
-def walk(reference: JavaRosa, form: Generated, data: st.DataObject) -> None:
-    """Opens the form in both engines and answers it, here and there once more, until the end."""
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "walk.md"
-        file.write_text(form.markdown, encoding="utf-8")
-        if form.places:
-            (file.parent / "places.csv").write_text(form.places, encoding="utf-8")
-        both = Both.begin(reference, file)
-        for _ in range(data.draw(st.integers(0, 25), label="steps")):
-            step(both, form, data)
-        both.finish()
-
-
-def step(both: Both, form: Generated, data: st.DataObject) -> None:
-    askable = both.askable()
-    if form.languages and data.draw(st.integers(0, 9)) == 0:
-        both.language(data.draw(st.sampled_from(form.languages)))
-    elif askable:
-        path = data.draw(st.sampled_from(askable))
-        both.answer(path, data.draw(answers(both, path, form.kinds[path.rpartition("/")[2]])))
-
-
-def answers(both: Both, path: str, kind: str) -> st.SearchStrategy[str]:
-    """What may be answered now: of choices only those that are offered."""
-    if kind not in ("select_one", "select_multiple"):
-        return st.sampled_from(ANSWERS[kind])
-    names = [name for name, _ in both.told.questions[path].choices]
-    if not names:
-        return st.just("")
-    if kind == "select_one":
-        return st.sampled_from([*names, ""])
-    return st.lists(st.sampled_from(names), unique=True, max_size=len(NAMES)).map(" ".join)
-
-
+@pytest.mark.java
+@needs_java
 @settings(WALK, max_examples=200, derandomize=True)
 @given(form=forms(), data=st.data())
 def test_both_engines_say_the_same_after_every_answer(
@@ -73,10 +35,101 @@ def test_both_engines_say_the_same_after_every_answer(
     walk(reference, form, data)
 
 
+@pytest.mark.java
 @pytest.mark.nightly
+@needs_java
 @settings(WALK, max_examples=2000)
 @given(form=forms(), data=st.data())
 def test_both_engines_say_the_same_on_many_more_forms(
     reference: JavaRosa, form: Generated, data: st.DataObject
 ) -> None:
     walk(reference, form, data)
+
+
+# --- what walks brought to light -------------------------------------------------------------------
+
+
+def test_a_default_that_is_not_offered_is_cleared_at_the_start(talk: Callable[..., Talk]) -> None:
+    asked = talk(
+        """
+        | survey |
+        | | type | name | label | choice_filter | default |
+        | | select_one l | one | One | name != 'a' | a |
+        | choices |
+        | | list_name | name | label |
+        | | l | a | A |
+        | | l | b | B |
+        """
+    )
+    assert asked.value("one") == ""
+
+
+def test_nothing_answered_where_nothing_was_runs_no_rule(talk: Callable[..., Talk]) -> None:
+    asked = talk(
+        """
+        | survey |
+        | | type | name | label | calculation |
+        | | integer | sum | Sum | string-length(${word}) |
+        | | text | word | Word | |
+        """
+    )
+    assert asked.set("sum", "9").set("word", "").value("sum") == "9"
+    assert asked.set("word", "abc").value("sum") == "3"
+
+
+def test_a_first_value_is_seen_at_once_by_what_keeps_it(talk: Callable[..., Talk]) -> None:
+    asked = talk(
+        """
+        | survey |
+        | | type | name | label | calculation | default |
+        | | text | word | Word | 'later' | concat('fir', 'st') |
+        | | calculate | kept | | once(${word}) | |
+        """
+    )
+    assert (asked.value("word"), asked.value("kept")) == ("later", "first")
+
+
+def test_a_truth_that_was_calculated_is_read_as_a_truth(talk: Callable[..., Talk]) -> None:
+    asked = talk(
+        """
+        | survey |
+        | | type | name | label | calculation | relevant |
+        | | integer | age | Age | | |
+        | | calculate | grown | | ${age} >= 18 | |
+        | | text | job | Job | | ${grown} |
+        | | note | told | Grown: ${grown} | | |
+        """
+    )
+    asked.say("12")
+    assert (asked.value("grown"), asked.asks, asked.prompt.label) == ("0", "told", "Grown: false")
+    assert asked.set("age", "20").value("grown") == "1"
+    assert asked.say("").asks == "job"
+
+
+def test_nothing_is_selected_in_nothing_and_nothing_else_is(talk: Callable[..., Talk]) -> None:
+    asked = talk(
+        """
+        | survey |
+        | | type | name | label | calculation |
+        | | text | word | Word | |
+        | | calculate | nothing | | selected(${word}, '') |
+        | | calculate | a | | selected(${word}, 'a') |
+        """
+    )
+    assert (asked.value("nothing"), asked.value("a")) == ("1", "0")
+    asked.say("a b")
+    assert (asked.value("nothing"), asked.value("a")) == ("0", "1")
+
+
+def test_beside_other_values_a_question_that_does_not_apply_is_a_blank(talk: Callable[..., Talk]) -> None:
+    asked = talk(
+        """
+        | survey |
+        | | type | name | label | calculation | relevant |
+        | | text | word | Word | | |
+        | | text | more | More | | ${word} = 'a' |
+        | | calculate | both | | join('-', ${word}, ${more}) | |
+        """
+    )
+    assert asked.say("a", "b").value("both") == "a-b"
+    assert asked.set("word", "x").value("both") == "x-"
