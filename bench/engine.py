@@ -112,11 +112,11 @@ def _measure(file: Path, classes: str | None, warm: int, walks: int) -> Figures:
     )
     if classes is None:
         return ours
-    return _beside(ours, form, timed[-1], file, classes, warm, walks)
+    return _beside(ours, form, timed[-1], file, classes, warm=warm, walks=walks)
 
 
 def _beside(
-    ours: Figures, form: Form, walk: Walk, file: Path, classes: str, warm: int, walks: int
+    ours: Figures, form: Form, walk: Walk, file: Path, classes: str, *, warm: int, walks: int
 ) -> Figures:
     script = file.with_suffix(".answers")
     script.write_text("".join(f"{path}\t{text}\n" for path, text in walk.given.items()), encoding="utf-8")

@@ -379,6 +379,7 @@ SPECIAL: dict[str, tuple[int, int]] = {
     "current": (0, 0),
     "instance": (1, 1),
     "pulldata": (4, 4),
+    "randomize": (1, 2),
     "version": (0, 0),
     "jr:choice-name": (2, 2),
     "jr:itext": (1, 1),

@@ -328,6 +328,8 @@ class Compiler:
         """The question's own value if it has one; only else is the argument evaluated."""
         self.facts.volatile = True
         fresh, here = self._deeper(arguments[0]), self.here
+        if fresh.kind == "boolean":
+            return Code(lambda run: own == "1" if (own := run.own(here)) else fresh.run(run), fresh.kind)
         return Code(lambda run: run.own(here) or fresh.run(run), fresh.kind)
 
     def _position(self, arguments: list[Token]) -> Code:
@@ -390,6 +392,10 @@ class Compiler:
 
         return Code(pulldata, "string")
 
+    def _randomize(self, arguments: list[Token]) -> Code:
+        """The rows as they are: a conversation numbers its choices, so their order stays."""
+        return self._deeper(arguments[0])
+
     def _version(self, _: list[Token]) -> Code:
         return closures.constant(self.names.version)
 
@@ -443,6 +449,7 @@ _SPECIAL: dict[str, Callable[[Compiler, list[Token]], Code]] = {
     "current": Compiler._current,
     "instance": Compiler._instance,
     "pulldata": Compiler._pulldata,
+    "randomize": Compiler._randomize,
     "version": Compiler._version,
     "jr:choice-name": Compiler._choice_name,
     "jr:itext": Compiler._itext,

@@ -133,3 +133,21 @@ def test_beside_other_values_a_question_that_does_not_apply_is_a_blank(talk: Cal
     )
     assert asked.say("a", "b").value("both") == "a-b"
     assert asked.set("word", "x").value("both") == "x-"
+
+
+def test_a_list_in_random_order_keeps_its_order_here(talk: Callable[..., Talk]) -> None:
+    asked = talk(
+        """
+        | survey |
+        | | type | name | label | parameters | choice_filter |
+        | | select_one l | one | One | randomize=true | |
+        | | select_one l | two | Two | randomize=true, seed=3 | name != ${one} |
+        | choices |
+        | | list_name | name | label |
+        | | l | a | A |
+        | | l | b | B |
+        | | l | c | C |
+        """
+    )
+    assert asked.names() == ["a", "b", "c"]
+    assert asked.say("b").names() == ["a", "c"]
