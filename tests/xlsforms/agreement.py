@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -11,6 +12,7 @@ from tempfile import TemporaryDirectory
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
+import xlsforms
 from tests.reference.javarosa.driver import JavaRosa, Seen, Told
 from tests.xlsforms.generated_forms import ANSWERS, NAMES, Generated
 from xlsforms import (
@@ -45,23 +47,26 @@ class Both:
     reference: JavaRosa
     state: State
     told: Told
+    repeats: tuple[str, ...] = ()
     steps: list[str] = field(default_factory=list)
 
     @classmethod
-    def begin(cls, reference: JavaRosa, file: Path) -> Both:
+    def begin(cls, reference: JavaRosa, file: Path, repeats: tuple[str, ...] = ()) -> Both:
         """Opens the workbook in both; the XForm is left beside it."""
         form = load_form(file)
         xform = file.with_suffix(".xml")
         xform.write_text(form.xform, encoding="utf-8")
         told = reference.form(xform, file.parent)
-        both = cls(form, reference, begin(form, now=datetime.now(UTC), instance_id="uuid:walk"), told)
+        both = cls(
+            form, reference, begin(form, now=datetime.now(UTC), instance_id="uuid:walk"), told, repeats
+        )
         both.compare("opened")
         return both
 
     def askable(self) -> list[str]:
         """The paths of the questions to answer now, notes left out."""
         notes = {q.path for q in self.form.questions if q.kind == "note"}
-        return [path for path in self.told.questions if path not in notes]
+        return [path for path in self.told.questions if unnumbered(path) not in notes]
 
     def answer(self, path: str, text: str) -> None:
         self.steps.append(f"{path} := {text!r}")
@@ -78,6 +83,29 @@ class Both:
         self.told = self.reference.language(name)
         self.state = set_language(self.form, self.state, name)
         self.compare("switched")
+
+    def instances(self, repeat: str) -> int:
+        return xlsforms.repeats(self.form, self.state, repeat)
+
+    def offers(self, repeat: str) -> bool:
+        """Whether another instance can be added: the repeat applies."""
+        try:
+            prompt(self.form, self.state, repeat)
+        except KeyError:
+            return False
+        return True
+
+    def add(self, repeat: str) -> None:
+        self.steps.append(f"add {repeat}")
+        self.told = self.reference.add_repeat(repeat)
+        self.state = xlsforms.add_repeat(self.form, self.state, repeat, now=datetime.now(UTC))
+        self.compare("added")
+
+    def remove(self, repeat: str, number: int) -> None:
+        self.steps.append(f"remove {repeat}[{number}]")
+        self.told = self.reference.remove_repeat(f"{repeat}[{number}]")
+        self.state = xlsforms.remove_repeat(self.form, self.state, repeat, number, now=datetime.now(UTC))
+        self.compare("removed")
 
     def finish(self) -> None:
         """The instances are the same, and the same question stands in the way if one does."""
@@ -111,10 +139,19 @@ class Both:
     def _questions(self) -> dict[str, Seen]:
         found = {}
         for question in self.form.questions:
-            seen = self._seen(question.path, question.kind)
-            if seen is not None:
-                found[question.path] = seen
+            for path in self._numbered(question.path):
+                seen = self._seen(path, question.kind)
+                if seen is not None:
+                    found[path] = seen
         return found
+
+    def _numbered(self, path: str) -> list[str]:
+        """`visit/day` as it stands in every instance: `visit[1]/day`, `visit[2]/day`."""
+        for repeat in self.repeats:
+            if path.startswith(f"{repeat}/"):
+                rest = path.removeprefix(repeat)
+                return [f"{repeat}[{number}]{rest}" for number in range(1, self.instances(repeat) + 1)]
+        return [path]
 
     def _seen(self, path: str, kind: str) -> Seen | None:
         if kind in ("calculate", "hidden"):
@@ -152,6 +189,11 @@ def _differing(what: str, ours: Mapping[str, object], theirs: Mapping[str, objec
     ]
 
 
+def unnumbered(path: str) -> str:
+    """`visit/day` of `visit[2]/day`."""
+    return re.sub(r"\[[0-9]+\]", "", path)
+
+
 def _leaves(xml: str) -> dict[str, str]:
     return {path: text for path, text in read_instance(xml).answers.items() if path not in OWN}
 
@@ -166,7 +208,7 @@ def walk(reference: JavaRosa, form: Generated, data: st.DataObject) -> None:
         file.write_text(form.markdown, encoding="utf-8")
         if form.places:
             (file.parent / "places.csv").write_text(form.places, encoding="utf-8")
-        both = Both.begin(reference, file)
+        both = Both.begin(reference, file, form.repeats)
         for _ in range(data.draw(st.integers(0, 25), label="steps")):
             step(both, form, data)
         both.finish()
@@ -176,9 +218,20 @@ def step(both: Both, form: Generated, data: st.DataObject) -> None:
     askable = both.askable()
     if form.languages and data.draw(st.integers(0, 9)) == 0:
         both.language(data.draw(st.sampled_from(form.languages)))
+    elif form.repeats and data.draw(st.integers(0, 4)) == 0:
+        resize(both, data.draw(st.sampled_from(form.repeats)), data)
     elif askable:
         path = data.draw(st.sampled_from(askable))
         both.answer(path, data.draw(answers(both, path, form.kinds[path.rpartition("/")[2]])))
+
+
+def resize(both: Both, repeat: str, data: st.DataObject) -> None:
+    """Adds an instance, up to three, or takes one out."""
+    count = both.instances(repeat)
+    if count < 3 and (not count or data.draw(st.booleans())) and both.offers(repeat):
+        both.add(repeat)
+    elif count > 1:
+        both.remove(repeat, data.draw(st.integers(1, count)))
 
 
 def answers(both: Both, path: str, kind: str) -> st.SearchStrategy[str]:

@@ -6,8 +6,9 @@ order of the form: so there are references to later questions, but no circles.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from hypothesis import strategies as st
 
@@ -46,7 +47,16 @@ FIRST_VALUES = {
     "hidden": "concat('h', 2)",
 }
 
-Draw = Callable[..., str]
+Draw = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Known:
+    """A field that expressions may read, and the name of the repeat it stands in."""
+
+    name: str
+    kind: str
+    repeat: str | None
 
 
 @dataclass
@@ -57,22 +67,26 @@ class Node:
     name: str
     cells: dict[str, str] = field(default_factory=dict)
     inside: list[Node] | None = None
+    repeats: bool = False
 
     def rows(self) -> list[dict[str, str]]:
         if self.inside is None:
             return [{"type": self.type, "name": self.name, **self.cells}]
         rows = [row for node in self.inside for row in node.rows()]
-        return [{"type": "begin_group", "name": self.name, **self.cells}, *rows, {"type": "end_group"}]
+        kind = "repeat" if self.repeats else "group"
+        return [{"type": f"begin_{kind}", "name": self.name, **self.cells}, *rows, {"type": f"end_{kind}"}]
 
 
 @dataclass(frozen=True)
 class Generated:
-    """A form as a markdown table, the attached list if any, its languages, and the kind of each question."""
+    """A form as a markdown table, the attached list if any, its languages, the kinds of
+    its questions by name, and the paths of its repeats."""
 
     markdown: str
     places: str | None
     languages: tuple[str, ...]
     kinds: dict[str, str] = field(repr=False)
+    repeats: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"\n{self.markdown}\n{self.places or ''}\n"
@@ -83,10 +97,16 @@ class Generated:
 
 @dataclass(frozen=True)
 class Expressions:
-    """Draws expressions over fields, given as (name, kind). `dot`: the kind of the question constrained."""
+    """Draws expressions over fields, given as (name, kind). `dot`: the kind of the question constrained.
+
+    `many`: fields inside a repeat, (repeat, name, kind), read from outside of it. `inside`: whether `position(..)` may
+    be asked for.
+    """
 
     draw: Draw
     fields: tuple[tuple[str, str], ...]
+    many: tuple[tuple[str, str, str], ...] = ()
+    inside: bool = False
     dot: str | None = None
     choice_names: bool = True
 
@@ -180,6 +200,10 @@ class Expressions:
             ]
         if self._of("date"):
             options += [lambda d: f"{self._pick('date')} - {self.day(d)}"]
+        if self.many:
+            options += [self._over_repeat] * 3
+        if self.inside:
+            options += [lambda _: "position(..)"]
         if depth:
             options += [
                 lambda d: (
@@ -195,8 +219,22 @@ class Expressions:
             ]
         return self._one(options, depth)
 
+    def _over_repeat(self, _: int) -> str:
+        repeat, name, kind = self.draw(st.sampled_from(self.many))
+        shapes = ["count(${{{1}}})", "count(${{{0}}})", "count-non-empty(${{{1}}})"]
+        if kind in ("integer", "decimal", "range"):
+            shapes += ["sum(${{{1}}})", "min(${{{1}}})", "indexed-repeat(${{{1}}}, ${{{0}}}, 1)"] * 2
+        return self.draw(st.sampled_from(shapes)).format(repeat, name)
+
+    def _one_of_many(self, _: int) -> str:
+        repeat, name, _kind = self.draw(st.sampled_from(self.many))
+        shapes = ("join(' ', ${{{1}}})", "indexed-repeat(${{{1}}}, ${{{0}}}, 2)")
+        return self.draw(st.sampled_from(shapes)).format(repeat, name)
+
     def text(self, depth: int = 2) -> str:
         options: list[Callable[[int], str]] = [lambda _: self.draw(st.sampled_from(("'a'", "'x y'", "''")))]
+        if any(kind in ("text", "select_one", "integer") for *_, kind in self.many):
+            options += [self._one_of_many] * 2
         if self.fields:
             options += [
                 lambda _: (
@@ -240,33 +278,49 @@ class Expressions:
 # --- rows ------------------------------------------------------------------------------------------
 
 
-def _skeleton(draw: Draw, depth: int, counter: list[int], attached: bool) -> list[Node]:
+def _skeleton(draw: Draw, depth: int, counter: list[int], *, repeats: bool) -> list[Node]:
+    """Rows and groups. `repeats`: whether a group may repeat; inside one that does, none may."""
     nodes = []
     kinds = [*QUESTIONS, "select_one", "select_one", "calculate", "calculate", "note", "hidden"]
     for _ in range(draw(st.integers(1 if depth else 2, 3 if depth else 6))):
         counter[0] += 1
         name = f"q{counter[0]}"
-        if depth < 2 and draw(st.integers(0, 4)) == 0:
-            nodes.append(Node("group", name, inside=_skeleton(draw, depth + 1, counter, attached)))
+        if depth < 2 and draw(st.integers(0, 2 if repeats else 4)) == 0:
+            again = repeats and draw(st.booleans())
+            inside = _skeleton(draw, depth + 1, counter, repeats=repeats and not again)
+            nodes.append(Node("group", name, inside=inside, repeats=again))
         else:
             nodes.append(Node(draw(st.sampled_from(kinds)), name))
     return nodes
 
 
-def _in_order(draw: Draw, nodes: list[Node]) -> list[Node]:
+@dataclass(frozen=True)
+class Place:
+    """A node, the name of the repeat around it, and whether the repeat is what directly holds it."""
+
+    node: Node
+    repeat: str | None
+    direct: bool
+
+
+def _in_order(
+    draw: Draw, nodes: list[Node], repeat: str | None = None, *, direct: bool = False
+) -> list[Place]:
     """Every node once, what holds it first; among brothers the order is drawn."""
     ordered = []
     for node in draw(st.permutations(nodes)):
-        ordered.append(node)
+        ordered.append(Place(node, repeat, direct))
         if node.inside is not None:
-            ordered += _in_order(draw, node.inside)
+            within = node.name if node.repeats else repeat
+            ordered += _in_order(draw, node.inside, within, direct=node.repeats)
     return ordered
 
 
-def _fill(
-    draw: Draw, node: Node, fields: tuple[tuple[str, str], ...], *, choice_names: bool, attached: bool
-) -> None:
-    over = Expressions(draw, fields, choice_names=choice_names)
+def _fill(draw: Draw, place: Place, known: list[Known], *, choice_names: bool, attached: bool) -> None:
+    node = place.node
+    fields = tuple((one.name, one.kind) for one in known if one.repeat in (None, place.repeat))
+    many = tuple((one.repeat, one.name, one.kind) for one in known if one.repeat not in (None, place.repeat))
+    over = Expressions(draw, fields, many, place.direct, choice_names=choice_names)
     cells = node.cells
     kind = node.type
     if fields and draw(st.integers(0, 2)) == 0:
@@ -287,7 +341,7 @@ def _fill(
         cells["constraint"] = Expressions(draw, fields, dot=kind, choice_names=choice_names).truth()
     if kind in ("text", "integer") and fields and draw(st.integers(0, 7)) == 0:
         cells["calculation"] = over.text() if kind == "text" else f"int({over.number()})"
-        triggers = [name for name, of in fields if of in QUESTIONS]
+        triggers = [one.name for one in known if one.kind in QUESTIONS and one.repeat == place.repeat]
         if triggers and draw(st.booleans()):
             cells["trigger"] = f"${{{draw(st.sampled_from(triggers))}}}"
     if kind in ("select_one", "select_multiple"):
@@ -322,24 +376,31 @@ def _choice_filter(over: Expressions) -> str:
 
 
 @st.composite
-def forms(draw: Draw) -> Generated:
-    """A form of 2 to about 20 rows, with one list in it and perhaps the same list attached."""
+def forms(draw: Draw, *, repeats: bool = False) -> Generated:
+    """A form of 2 to about 20 rows, with one list in it and perhaps the same list attached, perhaps with repeats."""
     languages = LANGUAGES if draw(st.booleans()) else ()
     attached = draw(st.booleans())
-    nodes = _skeleton(draw, 0, [0], attached)
-    fields: tuple[tuple[str, str], ...] = ()
-    kinds: dict[str, str] = {}
-    for node in _in_order(draw, nodes):
-        kind = node.type
-        _fill(draw, node, fields, choice_names=not languages, attached=attached)
-        if node.inside is None and kind != "note":
-            fields += ((node.name, kind),)
-            kinds[node.name] = kind
+    nodes = _skeleton(draw, 0, [0], repeats=repeats)
+    known: list[Known] = []
+    for place in _in_order(draw, nodes):
+        kind = place.node.type
+        _fill(draw, place, known, choice_names=not languages, attached=attached)
+        if place.node.inside is None and kind != "note":
+            known.append(Known(place.node.name, kind, place.repeat))
+    fields = tuple((one.name, one.kind) for one in known if one.repeat is None)
     parents = [draw(st.sampled_from(("a", "b", ""))) for _ in NAMES]
     rows = [row for node in nodes for row in node.rows()]
     markdown = _markdown(rows, parents, languages, fields)
     places = _places(parents) if "places.csv" in markdown else None
-    return Generated(markdown, places, languages, kinds)
+    kinds = {one.name: one.kind for one in known}
+    return Generated(markdown, places, languages, kinds, tuple(_repeats(nodes)))
+
+
+def _repeats(nodes: list[Node], above: str = "") -> Iterator[str]:
+    for node in nodes:
+        if node.repeats:
+            yield above + node.name
+        yield from _repeats(node.inside or [], f"{above}{node.name}/")
 
 
 def _markdown(
@@ -363,7 +424,7 @@ def _markdown(
 
 
 def _label(row: dict[str, str], place: int, shown: str | None) -> str:
-    if row["type"] in ("calculate", "hidden", "end_group"):
+    if row["type"] in ("calculate", "hidden", "end_group", "end_repeat"):
         return ""
     if row["type"] == "note" and shown:
         return f"{row['name']} {place} ${{{shown}}}"
