@@ -325,12 +325,12 @@ class Compiler:
         return closures.folded(Code(coalesce, closures.common_kind(one, other)), one, other)
 
     def _once(self, arguments: list[Token]) -> Code:
-        """The question's own value if it has one; only else is the argument evaluated."""
+        """The question's own value if it has one and applies; only else is the argument evaluated."""
         self.facts.volatile = True
         fresh, here = self._deeper(arguments[0]), self.here
         if fresh.kind == "boolean":
-            return Code(lambda run: own == "1" if (own := run.own(here)) else fresh.run(run), fresh.kind)
-        return Code(lambda run: run.own(here) or fresh.run(run), fresh.kind)
+            return Code(lambda run: own == "1" if (own := run.values.get(here)) else fresh.run(run), fresh.kind)
+        return Code(lambda run: run.values.get(here) or fresh.run(run), fresh.kind)
 
     def _position(self, arguments: list[Token]) -> Code:
         if arguments:

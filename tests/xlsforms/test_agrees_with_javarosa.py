@@ -151,3 +151,17 @@ def test_a_list_in_random_order_keeps_its_order_here(talk: Callable[..., Talk]) 
     )
     assert asked.names() == ["a", "b", "c"]
     assert asked.say("b").names() == ["a", "c"]
+
+
+def test_once_does_not_keep_a_value_that_does_not_apply(talk: Callable[..., Talk]) -> None:
+    asked = talk(
+        """
+        | survey |
+        | | type | name | label | calculation | relevant |
+        | | text | word | Word | | |
+        | | integer | n | N | | |
+        | | calculate | kept | | once(${word}) | ${n} != '' |
+        """
+    )
+    assert asked.set("word", "a").set("word", "b").set("n", "1").value("kept") == "b"
+    assert asked.set("word", "c").value("kept") == "b"

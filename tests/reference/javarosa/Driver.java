@@ -187,6 +187,7 @@ public class Driver {
                 choices(prompt);
                 IAnswerData left = node.getValue();
                 if (text(left).equals(old)) continue;
+                if (text(left).isEmpty()) left = null; // of several choices an empty list is left, and passes for an answer
                 node.setValue(before);
                 scenario.getFormEntryController().saveAnswer(index, left, true);
                 changed = true;
