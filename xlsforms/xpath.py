@@ -329,7 +329,9 @@ class Compiler:
         self.facts.volatile = True
         fresh, here = self._deeper(arguments[0]), self.here
         if fresh.kind == "boolean":
-            return Code(lambda run: own == "1" if (own := run.values.get(here)) else fresh.run(run), fresh.kind)
+            return Code(
+                lambda run: own == "1" if (own := run.values.get(here)) else fresh.run(run), fresh.kind
+            )
         return Code(lambda run: run.values.get(here) or fresh.run(run), fresh.kind)
 
     def _position(self, arguments: list[Token]) -> Code:
