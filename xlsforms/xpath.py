@@ -325,14 +325,21 @@ class Compiler:
         return closures.folded(Code(coalesce, closures.common_kind(one, other)), one, other)
 
     def _once(self, arguments: list[Token]) -> Code:
-        """The question's own value if it has one and applies; only else is the argument evaluated."""
-        self.facts.volatile = True
+        """The question's own value if it has one and applies; only else is the argument evaluated.
+
+        What came from chance or the clock stays also while the question does not apply.
+        """
+        self.facts.volatile = False
         fresh, here = self._deeper(arguments[0]), self.here
-        if fresh.kind == "boolean":
-            return Code(
-                lambda run: own == "1" if (own := run.values.get(here)) else fresh.run(run), fresh.kind
-            )
-        return Code(lambda run: run.values.get(here) or fresh.run(run), fresh.kind)
+        drawn, self.facts.volatile = self.facts.volatile, True
+
+        def once(run: Any) -> Any:
+            own = run.own(here) if drawn else run.values.get(here)
+            if not own:
+                return fresh.run(run)
+            return own == "1" if fresh.kind == "boolean" else own
+
+        return Code(once, fresh.kind)
 
     def _position(self, arguments: list[Token]) -> Code:
         if arguments:
