@@ -93,7 +93,7 @@ def group(path: str) -> Code:
 
 def several(paths: tuple[str, ...], kind: str) -> Code:
     """One question in several instances of a repeat. As text it is the first that applies."""
-    typed = {"number": _number_or_text, "date": _date_or_text}.get(kind, _as_it_is)
+    typed = _TYPED.get(kind, _as_it_is)
 
     def nodes(run: Run) -> list[Value]:
         values, relevant = run.values, run.relevant
@@ -119,7 +119,7 @@ def some(codes: list[Code], conditions: list[Runner]) -> Code:
 
 def chosen(paths: tuple[str, ...], kind: str, place: Callable[[Any], float]) -> Code:
     """The question in the instance of this number: below 1 the first one, past the last nothing."""
-    typed = {"number": _number_or_text, "date": _date_or_text}.get(kind, _as_it_is)
+    typed = _TYPED.get(kind, _as_it_is)
 
     def read(run: Run) -> Value:
         number = place(run)
