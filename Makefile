@@ -20,6 +20,7 @@ help:
 	@echo "make setup     install both environments; does nothing when they are there"
 	@echo "make check     format, lint and types only      make unit    the fast tests only"
 	@echo "make nightly   the long tests                make browser both forms in a real browser (npm, Chromium)"
+	@echo "make conformance  the engine against JavaRosa      make bench    beside JavaRosa, timed (both want Java)"
 	@echo "make lock      write the locks from pyproject.toml"
 
 setup: setup-main

@@ -43,7 +43,9 @@ def parse_xml(xml: str | bytes, what: str) -> Element:
     parser = etree.XMLParser(resolve_entities=False, no_network=True, remove_comments=True, remove_pis=True)
     try:
         root = etree.fromstring(data, parser)
-    except (etree.XMLSyntaxError, ValueError) as err:
+    except etree.XMLSyntaxError as err:
+        raise FormError(f"{what} is not XML: {err.msg}.") from err  # str(err) adds a file name that is none
+    except ValueError as err:
         raise FormError(f"{what} is not XML: {err}.") from err
     if root.getroottree().docinfo.internalDTD is not None:
         raise FormError(f"{what} has a DOCTYPE, which no form client writes; it is not read.")
