@@ -7,6 +7,8 @@ PYTHON310 ?= $(shell scripts/find_python 3.10 3.9 3.8)
 UV := $(shell if uv --version >/dev/null 2>&1; then echo uv; else echo .tools/uv/bin/uv; fi)
 RUN := .venv/bin/python -m
 export UV_PYTHON_DOWNLOADS := manual
+# Trust what the machine trusts: some networks have a certificate authority of their own.
+export UV_SYSTEM_CERTS := true
 export RASA_TELEMETRY_ENABLED := false
 
 NO_PYTHON = No Python 3.11 or newer was found: install one (on Debian and Ubuntu: apt-get install python3 python3-venv) or name it with PYTHON=/path/to/python.
