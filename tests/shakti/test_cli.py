@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from commanding import Done, Shakti
 
-from shakti.cli import main
 from xlsforms import read_instance
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -35,37 +32,9 @@ TWO_QUESTIONS = """
 """
 
 
-@dataclass(frozen=True)
-class Done:
-    """What a command left behind."""
-
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-Shakti = Callable[..., Done]
-
-
 @pytest.fixture
-def shakti(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Shakti:
-    """The command in a folder of its own, with nothing of the programme in its environment but what is given."""
-    monkeypatch.chdir(tmp_path)
-    for name in [name for name in os.environ if name.startswith(("SHAKTI_", "KOBO_", "CENTRAL_"))]:
-        monkeypatch.delenv(name)
-
-    def run(*arguments: str | Path, typed: str = "", **environment: str) -> Done:
-        capfd.readouterr()
-        with monkeypatch.context() as patch:
-            for name, value in environment.items():
-                patch.setenv(name, value)
-            patch.setattr("sys.stdin", io.StringIO(typed))
-            with pytest.raises(SystemExit) as ended:
-                main([str(argument) for argument in arguments])
-        out, err = capfd.readouterr()
-        return Done(int(ended.value.code or 0), out, err)
-
-    return run
+def shakti(command: Shakti) -> Shakti:
+    return command
 
 
 def as_a_process(*arguments: str, folder: Path) -> Done:

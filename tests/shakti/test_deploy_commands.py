@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
 import shutil
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from commanding import Done, Shakti
 
-from shakti.cli import main
 from shakti.demo.central_server import CentralServer
 from shakti.demo.kobo_server import KoboServer
 from shakti.demo.loopback import LoopbackServer, Response
@@ -36,18 +34,6 @@ sources:
 """
 
 
-@dataclass(frozen=True)
-class Done:
-    """What a command left behind."""
-
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-Shakti = Callable[..., Done]
-
-
 def clock() -> dt.datetime:
     return dt.datetime(2026, 11, 23, 6, 0, tzinfo=dt.UTC)
 
@@ -63,32 +49,18 @@ def servers() -> Iterator[dict[str, LoopbackServer]]:
 
 
 @pytest.fixture
-def shakti(
-    servers: dict[str, LoopbackServer],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capfd: pytest.CaptureFixture[str],
-) -> Shakti:
-    """The command in a folder with a form, its lists, and a config.yml that names both servers."""
+def shakti(servers: dict[str, LoopbackServer], tmp_path: Path, command: Shakti) -> Shakti:
+    """The command in a folder with a form, its lists, and a config.yml that names both servers; no secret is ever said."""
     (tmp_path / "forms").mkdir()
     for name in ("services_checkin.xlsx", "providers.csv", "collectors.csv"):
         shutil.copy(FORMS / name, tmp_path / "forms")
     addresses = {name: server.url for name, server in servers.items()}
     (tmp_path / "config.yml").write_text(CONFIG.format(**addresses), encoding="utf-8")
-    monkeypatch.chdir(tmp_path)
-    for name in [name for name in os.environ if name.startswith(("SHAKTI_", "KOBO_", "CENTRAL_"))]:
-        monkeypatch.delenv(name)
 
     def run(*arguments: str, **environment: str) -> Done:
-        capfd.readouterr()
-        with monkeypatch.context() as patch:
-            for name, value in {**KEYS, **environment}.items():
-                patch.setenv(name, value)
-            with pytest.raises(SystemExit) as ended:
-                main(list(arguments))
-        out, err = capfd.readouterr()
-        assert SECRET not in out + err
-        return Done(int(ended.value.code or 0), out, err)
+        done = command(*arguments, **{**KEYS, **environment})
+        assert SECRET not in done.stdout + done.stderr
+        return done
 
     return run
 
