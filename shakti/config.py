@@ -51,7 +51,6 @@ class Secrets(Section):
     outbox_public_key_env: str = "SHAKTI_OUTBOX_PUBLIC_KEY"
     outbox_private_key_env: str = "SHAKTI_OUTBOX_PRIVATE_KEY"
     drafts_key_env: str = "SHAKTI_DRAFTS_KEY"
-    sender_key_env: str = "SHAKTI_SENDER_KEY"
 
 
 class Kobo(Section):
@@ -155,7 +154,6 @@ class Reports(Section):
 class Config(Section):
     """The whole file. `root` is the folder that relative paths are read from: the file's own."""
 
-    programme: str = "Shakti"
     sample: bool = False
     database: str = "sqlite:///data/shakti.db"
     forms: Names = (

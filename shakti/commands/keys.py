@@ -55,7 +55,6 @@ def fresh_keys(names: Secrets) -> tuple[dict[str, str], str]:
         names.outbox_public_key_env: outbox.public,
         names.outbox_private_key_env: outbox.private,
         names.drafts_key_env: new_key(),
-        names.sender_key_env: new_key(),
     }
     return values, text_private
 

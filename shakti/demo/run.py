@@ -131,7 +131,6 @@ def _write_config(out: Path, kobo_url: str, assets: list[str], central_url: str,
     defaults = Config()
     registry = defaults.registry
     text = f"""# {NOTE}. Made by `shakti demo`: the two platforms named here stop with it, the store and the lists stay.
-programme: Shakti (sample data)
 sample: true
 database: sqlite:///store.db
 forms: [{", ".join(str(REPOSITORY / form) for form in defaults.forms)}]

@@ -188,13 +188,13 @@ def test_a_wrong_config_gets_one_sentence_and_makes_nothing(shakti: Shakti, tmp_
 
 
 def test_keys_are_written_once_for_their_owner_alone(shakti: Shakti, tmp_path: Path) -> None:
-    (tmp_path / "config.yml").write_text("programme: Test\n", encoding="utf-8")
+    (tmp_path / "config.yml").write_text("sample: true\n", encoding="utf-8")
     made = shakti("keys", "new", "--out", "secrets/shakti.env")
     assert made.returncode == 0, made.stderr
     path = tmp_path / "secrets" / "shakti.env"
     assert path.stat().st_mode & 0o777 == 0o600
     before = path.read_text(encoding="utf-8")
-    assert before.count("export SHAKTI_") == 6
+    assert before.count("export SHAKTI_") == 5
     assert not any(line.split("=")[1] in made.stdout for line in before.splitlines())
     again = shakti("keys", "new", "--out", "secrets/other/../shakti.env")
     assert again.returncode == 1

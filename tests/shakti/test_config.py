@@ -51,6 +51,16 @@ def test_every_key_stands_in_the_projects_file_with_a_comment() -> None:
         )
 
 
+def test_every_key_does_something() -> None:
+    code = "".join(
+        path.read_text(encoding="utf-8")
+        for path in (REPOSITORY / "shakti").rglob("*.py")
+        if path.name != "config.py"
+    )
+    idle = [key for key in keys_of(Config) if key != "root" and f".{key}" not in code]
+    assert idle == []
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
