@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -105,12 +105,7 @@ def status(config_path: ConfigPath = CONFIG) -> None:
     config = read_config(config_path)
     with assembly.open_store(config, os.environ) as store:
         seen, runs, waiting = store.sightings_summary(), store.runs(limit=12), store.quarantined()
-    screen.table(
-        "Stored instances, each once, by the sources that delivered it",
-        ["delivered by", "instances"],
-        [[" and ".join(sources), f"{count:,}"] for sources, count in seen.items()]
-        + [["together", f"{sum(seen.values()):,}"]],
-    )
+    show_sightings(seen, screen)
     screen.table(
         "Last runs",
         ["source", "began (UTC)", "new", "edited", "deleted", "refused", "error"],
@@ -134,6 +129,16 @@ def status(config_path: ConfigPath = CONFIG) -> None:
             [[one.source, one.native_id, one.reason] for one in waiting],
         )
     screen.next("shakti report" if seen else "shakti sync")
+
+
+def show_sightings(seen: Mapping[tuple[str, ...], int], screen: Screen) -> None:
+    """How many instances are stored, by the sources that delivered them: each counts once."""
+    screen.table(
+        "Stored instances, each once, by the sources that delivered it",
+        ["delivered by", "instances"],
+        [[" and ".join(sources), f"{count:,}"] for sources, count in seen.items()]
+        + [["together", f"{sum(seen.values()):,}"]],
+    )
 
 
 def score(

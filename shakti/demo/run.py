@@ -21,7 +21,7 @@ from connector import RunReport
 from reports import write_all
 from shakti import assembly
 from shakti.commands.bot import MODELS, settings_of
-from shakti.commands.data import show_lists, show_method, sync_once
+from shakti.commands.data import show_lists, show_method, show_sightings, sync_once
 from shakti.commands.keys import fresh_keys
 from shakti.config import Config, read_config
 from shakti.demo.central_server import CentralServer
@@ -321,12 +321,7 @@ def _report(place: Place, forms: tuple[Form, ...], today: dt.date, screen: Scree
         registry, seen = store.registry(), store.sightings_summary()
     releases = assembly.release(place.config, ratings, registry, forms, cutoff=today, sample=True)
     paths = write_all(releases.outward, releases.programme, place.folder, place.config.reports.language)
-    screen.table(
-        "Stored instances, each once, by the sources that delivered it",
-        ["delivered by", "instances"],
-        [[" and ".join(sources), f"{count:,}"] for sources, count in seen.items()]
-        + [["together", f"{sum(seen.values()):,}"]],
-    )
+    show_sightings(seen, screen)
     show_method(ratings, screen)
     show_lists(releases, paths, screen)
     screen.say(f"{NOTE}.")
