@@ -89,8 +89,16 @@ conformance: setup-main
 
 # The engine and JavaRosa side by side on the forms of bench/README.md. Wants a machine that does nothing else.
 .PHONY: bench
-bench: setup-main
+bench: setup-main bench-setup
 	@$(RUN) bench.engine
+
+# What the benchmarks compare with (pyODK, pandas, DuckDB, statsmodels): needed by no test.
+.PHONY: bench-setup
+bench-setup: .venv/.bench-stamp
+
+.venv/.bench-stamp: .venv/.stamp requirements/bench.txt
+	@$(UV) pip install -q --compile-bytecode --require-hashes --python .venv -r requirements/bench.txt
+	@touch $@
 
 # Both forms in ODK's own form client and a real browser (fetched by npm into tests/browser); pictures in out/browser.
 .PHONY: browser
@@ -108,6 +116,7 @@ lock: | uv-ready
 	@$(COMPILE) requirements/build.in -o requirements/build.txt
 	@$(COMPILE) --python-version 3.11 pyproject.toml --extra postgresql -o requirements/main.txt
 	@$(COMPILE) --python-version 3.11 pyproject.toml --extra postgresql --group dev -c requirements/main.txt -o requirements/dev.txt
+	@$(COMPILE) --python-version 3.11 --group pyproject.toml:bench -c requirements/dev.txt -o requirements/bench.txt
 	@$(COMPILE) --python-version 3.8 --group pyproject.toml:rasa --override bot/rasa/overrides.in -o bot/rasa/requirements.txt
 
 lock-upgrade:
