@@ -12,7 +12,7 @@ from bot.turns import Button, Reply
 from bot.understand import Suggestion, in_digits_of, signs
 from xlsforms import Form, Prompt, ReviewLine
 
-__all__ = ["Wording", "language_menu", "plain"]
+__all__ = ["Instance", "Wording", "language_menu", "plain"]
 
 MOST_BUTTONS = 12  # more do not fit a small screen: then the list is written out
 LONGEST_LIST = 40
@@ -20,6 +20,21 @@ PROGRESS_UP_TO = 12  # a count of forty questions discourages; a short one helps
 OPENING = ("practice", "adult", "consent")  # until these are answered nobody knows how many questions follow
 LONGEST_REVIEW_LABEL = 120
 EXAMPLE_DATE = dt.date(2026, 11, 20)
+
+
+@dataclass(frozen=True)
+class Instance:
+    """One instance of a repeat as it is told: the repeat's label, its number from 1, and its first answer."""
+
+    path: str
+    number: int
+    label: str
+    first: str
+
+    @property
+    def key(self) -> str:
+        """What a button says to name it: "trip=2"."""
+        return f"{self.path}={self.number}"
 
 
 @dataclass(frozen=True)
@@ -73,9 +88,10 @@ class Wording:
         """What works at every question: skip where allowed, explain where there is a hint, back, help, stop."""
         required = prompt.required or prompt.kind == "repeat"  # "no" passes it
         skip = () if required else (self.button("skip", f"skip:{prompt.path}"),)
-        hint = (Button("?", "hint:"),) if prompt.hint else ()
+        hint = (Button("?", "hint:"),) if prompt.hint or prompt.guidance else ()
+        remove = (self.button("remove", "remove:"),) if prompt.kind == "repeat" and prompt.number else ()
         back = (self.button("back", f"back:{prompt.path}"),)
-        return (*skip, *hint, *back, self.button("help", "help:"), self.button("stop", "stop:"))
+        return (*skip, *hint, *remove, *back, self.button("help", "help:"), self.button("stop", "stop:"))
 
     def unclear(self, prompt: Prompt, reason: str) -> str:
         """Why an answer could not be taken, with an example of one that can."""
@@ -105,12 +121,9 @@ class Wording:
             for n, line in enumerate(lines, start=1)
         )
         text = "\n".join((*before, self.say("review"), *numbered, self.say("review_ask")))
-        buttons = (
-            self.button("send", "send:"),
-            self.button("change", "change:"),
-            self.button("stop", "stop:"),
-        )
-        return Reply(text, buttons)
+        remove = (self.button("remove", "remove:"),) if any(line.number for line in lines) else ()
+        buttons = (self.button("send", "send:"), self.button("change", "change:"), *remove)
+        return Reply(text, (*buttons, self.button("stop", "stop:")))
 
     def helplines(self, opening: str, lines: Sequence[Helpline]) -> Reply:
         """Numbers with what they are for, the warning about the call list, and the two ways on."""
@@ -150,6 +163,22 @@ class Wording:
         """Asks for the number of an answer in the review."""
         buttons = (self.button("continue", "continue:"), self.button("stop", "stop:"))
         return Reply(self.say("change_which"), buttons)
+
+    def remove_which(self, found: Sequence[Instance]) -> Reply:
+        """Asks which instance of a repeat to take out."""
+        buttons = (
+            Button(f"{self.digits(n)}. {self._instance(one)}", f"without:{one.key}")
+            for n, one in enumerate(found, start=1)
+        )
+        return Reply(self.say("remove_which"), (*buttons, self.button("continue", "continue:")))
+
+    def removed(self, gone: Instance) -> str:
+        """Says which instance was taken out."""
+        return self.say("removed", what=self._instance(gone))
+
+    def _instance(self, one: Instance) -> str:
+        named = f"{one.label} {self.digits(one.number)}"
+        return f"{named}: {one.first}" if one.first else named
 
     def _reviewed(self, line: ReviewLine) -> str:
         label = _question_itself(line.label)
@@ -191,7 +220,7 @@ class Wording:
         return [*lines, self.say(how, example=self._example(how)) if how in _EXAMPLES else self.say(how)]
 
 
-_ON_LINES = ("answer:", "language:", "form:")
+_ON_LINES = ("answer:", "language:", "form:", "without:")
 _EXAMPLES = {
     "choose_many": "1 3",
     "not_a_number": "3",
