@@ -370,7 +370,7 @@ class Listener:
         return self._turn(replace(talk, pause="care"), *replies)
 
     def _leave(self, talk: Talk, key: str) -> Turn:
-        return Turn(None, tuple(Reply(wording.say(key)) for wording in self._wordings(talk)), Forget())
+        return Turn(None, tuple(wording.reply(key) for wording in self._wordings(talk)), Forget())
 
     def _stale(self, talk: Talk) -> Turn:
         return self._again(talk, [wording.say("stale_button") for wording in self._wordings(talk)][:1])

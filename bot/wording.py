@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from bot.phrases import LANGUAGES, Helpline, Words
 from bot.turns import Button, Reply
 from bot.understand import Suggestion, in_digits_of, signs
-from xlsforms import Form, Prompt, ReviewLine
+from xlsforms import Choice, Form, Prompt, ReviewLine
 
 __all__ = ["Instance", "Wording", "language_menu", "plain"]
 
@@ -51,6 +51,10 @@ class Wording:
         }
         return self.words.phrases.say(key, self.language, **shown)
 
+    def reply(self, key: str) -> Reply:
+        """One sentence as a reply."""
+        return Reply(self.say(key), language=self.language)
+
     def digits(self, value: object) -> str:
         """A number as it is written in this language."""
         return in_digits_of(self.language, value)
@@ -76,7 +80,8 @@ class Wording:
         if prompt.kind == "repeat":
             lines.append(self.say("another" if prompt.number else "any"))
         lines.extend(self._listed_choices(prompt))
-        return Reply("\n".join(lines), (*self._choice_buttons(prompt), *self.steering(prompt)))
+        buttons = (*self._choice_buttons(prompt), *self.steering(prompt))
+        return Reply("\n".join(lines), buttons, question=prompt.label, media=prompt.media)
 
     def section(self, prompt: Prompt) -> str | None:
         """The part of the form a question stands in; inside a repeat with the number of the instance."""
@@ -129,7 +134,8 @@ class Wording:
         """Numbers with what they are for, the warning about the call list, and the two ways on."""
         shown = (self.say("helpline", number=line.number, label=line.labels[self.language]) for line in lines)
         text = "\n".join((self.say(opening), *shown, self.say("call_log"), self.say("go_on_or_stop")))
-        return Reply(text, (self.button("continue", "continue:"), self.button("stop_delete", "stop:")))
+        buttons = (self.button("continue", "continue:"), self.button("stop_delete", "stop:"))
+        return Reply(text, buttons, language=self.language)
 
     def intro(self, idle_minutes: int, before: Iterable[str]) -> Reply:
         """The first message: what this is, what is kept, who sees it, what it is not, and whether it is safe."""
@@ -205,7 +211,11 @@ class Wording:
             )
         signed = zip(signs(prompt.choices), prompt.choices, strict=True)
         return tuple(
-            Button(f"{self.digits(sign)}. {choice.label}", f"answer:{prompt.path}={choice.name}")
+            Button(
+                f"{self.digits(sign)}. {choice.label}",
+                f"answer:{prompt.path}={choice.name}",
+                _sign(prompt, choice),
+            )
             for sign, choice in signed
         )
 
@@ -243,6 +253,18 @@ def plain(reply: Reply) -> str:
     answers = [button.title for button in reply.buttons if button.payload.startswith(_ON_LINES)]
     steering = [f"[{button.title}]" for button in reply.buttons if not button.payload.startswith(_ON_LINES)]
     return "\n".join((reply.text, *answers, *([" ".join(steering)] if steering else [])))
+
+
+def _sign(prompt: Prompt, choice: Choice) -> str | None:
+    """How many of a scale's marks a choice fills, and whether it stands at its good or its bad end."""
+    steps = sorted(int(each.name) for each in prompt.choices if each.name.isdecimal())
+    if not choice.name.isdecimal() or len(steps) < 3:
+        return None
+    step = steps.index(int(choice.name)) + 1
+    best = prompt.eval.get("best", "")
+    rank = len(steps) + 1 - step if best == str(steps[0]) else step  # 1: the bad end
+    good = "+" if 2 * rank > len(steps) + 1 else "-" if 2 * rank < len(steps) + 1 else ""
+    return f"{step}/{len(steps)}{good}"
 
 
 def _has_buttons(prompt: Prompt) -> bool:
