@@ -36,7 +36,7 @@ from bot.conversation import Conversation, Message, Reply
 from bot.drafts import Drafts
 from bot.errors import BotError
 from bot.outbox import key_bytes
-from bot.phrases import load_words
+from bot.phrases import LANGUAGES, load_words
 from bot.settings import Settings
 from bot.standby import Standby
 from bot.web.limits import InFlight, Rate
@@ -115,6 +115,10 @@ class Door:
         if not self.sessions.known(token):
             return self._page(request, self.pages.front())
         return await self._converse(request, str(token), Said(_new_id(), Message(payload="repeat:")))
+
+    async def before_entering(self, request: Request) -> Response:
+        """What leaving can do and what it cannot, in the language of the door."""
+        return self._page(request, self.pages.before_entering(request.url.path.strip("/")))
 
     async def say(self, request: Request) -> Response:
         """One message. Refused or unanswered, the same page comes again with what she pressed still in it."""
@@ -357,6 +361,7 @@ def application(door: Door) -> Starlette:
 
     routes = [
         Route("/", door.front),
+        *(Route(f"/{language}", door.before_entering) for language in LANGUAGES),
         Route("/say", door.say, methods=["POST"]),
         Route("/leave", door.leave, methods=["GET", "POST"]),
         Route("/health", door.health),

@@ -53,7 +53,7 @@ class View:
     text: str = ""
     resend: tuple[str, str] | None = None
     writes: bool = True
-    front: bool = False
+    doors: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -66,13 +66,15 @@ class Pages:
     script: str = field(default_factory=lambda: (FOLDER / "page.js").read_text(encoding="utf-8"))
 
     def front(self) -> View:
-        """What this page is, how to leave it and what leaving cannot do, and a door for each language."""
-        blocks = [
-            Block((), self.say("choose_language", each), self._lines("web_front", each), each)
-            for each in LANGUAGES
-        ]
-        doors = tuple(Button(self.say("language_name", each), f"language:{each}") for each in LANGUAGES)
-        return View(None, tuple(blocks), answers=doors, writes=False, front=True)
+        """A door for each language and nothing else: no word about what lies behind it."""
+        heading = Block((), self.say("choose_language", None), (), None)
+        return View(None, (heading,), writes=False, doors=LANGUAGES)
+
+    def before_entering(self, language: str) -> View:
+        """How to leave, and what leaving cannot do, before the first page that shows what this is about."""
+        first, *rest = self.say("web_front", language).split("|")
+        enter = Button(self.say("web_enter", language), f"language:{language}")
+        return View(language, (Block((), first, tuple(rest), language),), answers=(enter,), writes=False)
 
     def turn(self, replies: Sequence[Reply], said: tuple[str, ...]) -> View:
         """The replies to a message; the last one's buttons are those that count."""
@@ -104,9 +106,6 @@ class Pages:
         if language is not None:
             return self.words.phrases.say(key, language)
         return " · ".join(self.words.phrases.say(key, each) for each in LANGUAGES)
-
-    def _lines(self, key: str, language: str) -> tuple[str, ...]:
-        return tuple(self.say(key, language).split("|"))
 
     @cached_property
     def _templates(self) -> Environment:

@@ -138,6 +138,17 @@ class Browser:
         self.response = self.client.get(path)
         return self
 
+    def follow(self, title: str) -> Browser:
+        """Follow a link."""
+        (target,) = (each.get("href") for each in self.page.iter("a") if each.text_content() == title)
+        return self.open(target)
+
+    def enter(self, language: str) -> Browser:
+        """Through the door of a language and past the page about leaving."""
+        self.follow(language)
+        (on,) = self.buttons()
+        return self.press(on)
+
     def press(self, title: str) -> Browser:
         name, value = self.buttons()[title]
         return self.post({**self._hidden(), name: value})

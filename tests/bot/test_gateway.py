@@ -21,7 +21,7 @@ from bot.outbox import KeyPair, Outbox, open_row
 from bot.phrases import Words
 from xlsforms import Form
 
-TO_FIRST_QUESTION = ("English", "Yes, begin")
+TO_FIRST_QUESTION = ("Yes, begin",)
 
 
 @dataclass
@@ -44,9 +44,12 @@ class Place:
     ticks: Ticks
     browsers: list[Browser] = field(default_factory=list)
 
-    def browser(self, *pressed: str) -> Browser:
+    def browser(self, *pressed: str, language: str | None = None) -> Browser:
+        """A new browser at the first page; through a language's door (English, to press something), and on."""
         one = Browser(self.url).open()
         self.browsers.append(one)
+        if pressed or language:
+            one.enter(language or "English")
         for title in pressed:
             one.press(title)
         return one
@@ -76,13 +79,23 @@ def place(place_with: Callable[[Limits], Place]) -> Place:
     return place_with(Limits())
 
 
-def test_the_first_page_names_no_purpose_sets_no_cookie_and_says_what_leaving_cannot_do(place: Place) -> None:
+def test_the_first_pages_set_no_cookie_and_the_very_first_names_no_purpose(place: Place) -> None:
     browser = place.browser()
+    assert [each.text_content() for each in browser.page.xpath("//main//a")] == ["English", "বাংলা", "हिन्दी"]
+    shown = (browser.text + browser.page.findtext(".//title")).lower()
+    for word in ("survivor", "traffick", "rating", "complaint", "evaluat", "office", "police"):
+        assert word not in shown
     assert browser.response.headers.get("set-cookie") is None
-    assert "browser keeps a list of visited pages" in browser.text
-    assert [*browser.buttons()] == ["English", "বাংলা", "हिन्दी"]
-    title = browser.page.findtext(".//title")
-    assert not {"survivor", "traffick", "rating", "complaint", "evaluat"} & set(title.lower().split())
+    assert browser.follow("English").response.headers.get("set-cookie") is None
+    assert place.rasa.received == []
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [("English", "the browser keeps a list"), ("বাংলা", "ব্রাউজার তার তালিকা রাখে"), ("हिन्दी", "पेजों की सूची रखता है")],
+)
+def test_before_entering_she_is_told_what_leaving_cannot_do(place: Place, language: str, said: str) -> None:
+    assert said in place.browser().follow(language).text
 
 
 def test_a_whole_interview_is_given_without_javascript_and_stored(
@@ -203,7 +216,7 @@ def test_a_made_up_session_is_none(place: Place) -> None:
 
 
 def test_one_session_never_hears_another(place: Place) -> None:
-    one, two = place.browser(*TO_FIRST_QUESTION, "1. Yes"), place.browser("हिन्दी")
+    one, two = place.browser(*TO_FIRST_QUESTION, "1. Yes"), place.browser(language="हिन्दी")
     one.write("3")
     assert "हाँ, शुरू करें" in two.open().buttons()
     senders = {message["sender"] for message in place.rasa.received}
@@ -290,7 +303,7 @@ def test_too_many_at_once_are_told_so(place_with: Callable[[Limits], Place]) -> 
 
 def test_new_sessions_from_one_address_are_limited(place_with: Callable[[Limits], Place]) -> None:
     place = place_with(Limits(new_burst=2, new_per_second=0))
-    statuses = [place.browser("English").response.status_code for _ in range(3)]
+    statuses = [place.browser(language="English").response.status_code for _ in range(3)]
     assert statuses == [200, 200, 429]
 
 
