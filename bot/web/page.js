@@ -48,6 +48,8 @@
       article.insertBefore(mine, article.firstChild);
     }
     log.appendChild(article);
+    // Who looks at the phone later scrolls to two answers, not to all of them.
+    while (log.children.length > 3) log.removeChild(log.firstElementChild);
     turn.replaceChildren(form);
     if (form.lang) document.documentElement.lang = form.lang;
     article.scrollIntoView({ block: "start" });

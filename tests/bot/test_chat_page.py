@@ -93,6 +93,12 @@ def test_an_answer_adds_one_node_to_the_log_and_keeps_nothing_in_the_browser(tal
     assert kept == {"local": 0, "session": 0, "caches": 0, "databases": 0, "workers": 0}
 
 
+def test_the_screen_can_be_scrolled_back_to_the_last_answers_only(talk: Talk) -> None:
+    found = talk(*to_question(), LOOK)
+    (seen,) = found["seen"]
+    assert seen["articles"] == 3
+
+
 @pytest.mark.parametrize("script", [True, False], ids=["with JavaScript", "without"])
 def test_after_leaving_going_back_shows_nothing_of_the_talk(talk: Talk, script: bool) -> None:
     found = talk(*to_question(), LOOK, {"leave": True}, LOOK, {"back": True}, LOOK, script=script)

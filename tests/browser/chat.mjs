@@ -65,10 +65,10 @@ async function go(step) {
 // A press is over when the page was loaded anew (without JavaScript) or a part was put in, or when nobody answered.
 async function answered(act, step) {
   if (!plan.script) return Promise.all([page.waitForEvent('load'), act()]);
-  const before = await page.locator('article').count();
+  const before = await page.locator('input[name=id]').inputValue();
   await act();
   if (step.fails) return page.locator('#offline').waitFor({ state: 'visible' });
-  return page.waitForFunction((n) => document.querySelectorAll('article').length > n, before);
+  return page.waitForFunction((id) => document.querySelector('input[name=id]')?.value !== id, before);
 }
 
 async function look(step) {
