@@ -95,7 +95,7 @@ class Pages:
     def render(self, view: View, *, part: bool) -> str:
         """The page, or with `part` only what is put into the page that is open."""
         template = self._templates.get_template("part.html" if part else "page.html")
-        return template.render(view=view, pages=self, languages=LANGUAGES, mark=mark_of)
+        return template.render(view=view, pages=self, languages=LANGUAGES, mark=mark_of, part=part)
 
     def refusal(self) -> str:
         """For what no page of ours ever sends: no word about what this place is."""
@@ -119,9 +119,16 @@ class Pages:
 
 
 def block_of(reply: Reply) -> Block:
-    """A reply taken apart at its question."""
+    """A reply taken apart at its question; of a menu the first line is what is asked."""
     if not reply.question or reply.question not in reply.text:
-        return Block(tuple(reply.text.split("\n")), None, (), reply.language)
+        first, *rest = _lines_of(reply.text) or ("",)
+        menu = bool(reply.buttons and first)
+        return Block(
+            () if menu else (first, *rest),
+            first if menu else None,
+            tuple(rest) if menu else (),
+            reply.language,
+        )
     before, _, after = reply.text.rpartition(reply.question)
     return Block(_lines_of(before), reply.question, _lines_of(after), reply.language)
 
