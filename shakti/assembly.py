@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from connector import (
     CentralSource,
     ChatSource,
     CollectSource,
+    ErasureList,
     Keys,
     KoboSource,
     Provider,
@@ -25,8 +27,9 @@ from connector import (
     read_providers,
 )
 from connector.deploy import CentralPlatform, KoboPlatform, Platform
+from connector.erasers import CentralEraser, Eraser, FolderEraser, KoboEraser, NoEraser
 from reports import GateSettings, Label, Release, gate, names
-from shakti.config import Config, ConfigError
+from shakti.config import Central, Config, ConfigError, Kobo
 from xlsforms import Form, every_choice, load_form
 
 Environment = Mapping[str, str]
@@ -60,14 +63,45 @@ def load_registry(config: Config) -> Registry:
 
 @contextmanager
 def open_store(config: Config, environment: Environment) -> Iterator[Store]:
-    """The store, brought up to date with its newest tables."""
+    """The store, brought up to date with its newest tables and with what was erased since its last backup."""
     keys = Keys.from_hex(
         pseudonym=config.secret(config.secrets.pseudonym_key_env, environment),
         text_public=config.secret(config.secrets.text_public_key_env, environment),
     )
     with Store(config.database_url(config.database), keys=keys) as store:
         store.migrate()
+        erasure_list(config).settle(store, today=dt.datetime.now(dt.UTC).date())
         yield store
+
+
+def erasure_list(config: Config) -> ErasureList:
+    """The keyed hashes of what was erased."""
+    return ErasureList(config.path(config.erasures))
+
+
+def renames(config: Config, forms: Iterable[Form]) -> dict[str, dict[str, str]]:
+    """The renamed questions of config.yml; ConfigError when one names a question the form does not have."""
+    asked = {form.form_id: {question.path for question in form.questions} for form in forms}
+    for form_id, moves in config.renames.items():
+        if form_id not in asked:
+            raise ConfigError(f"config.yml: renames.{form_id}: there is no such form; {_known(asked)}.")
+        for old, new in moves.items():
+            if new not in asked[form_id]:
+                raise ConfigError(
+                    f"config.yml: renames.{form_id}: the form has no question {new!r}; "
+                    f"{_known(asked[form_id], like=new)}."
+                )
+            if old in asked[form_id]:
+                raise ConfigError(
+                    f"config.yml: renames.{form_id}: {old!r} is a question of the present form, so it was not renamed; "
+                    "take the line out or give the path it had before."
+                )
+    return config.renames
+
+
+def _known(names: Iterable[str], *, like: str = "") -> str:
+    close = difflib.get_close_matches(like, list(names), n=1, cutoff=0.5) if like else []
+    return f"did you mean {close[0]!r}" if close else "known are " + ", ".join(sorted(names))
 
 
 @contextmanager
@@ -133,6 +167,62 @@ def _chat(
     yield ChatSource(
         stack.enter_context(open_outbox(config, environment)), private_key=private_key, forms=forms
     )
+
+
+@contextmanager
+def open_erasers(config: Config, environment: Environment) -> Iterator[dict[str, Eraser]]:
+    """What can delete records at each source, by its name; where no account was given, it says how a person does it."""
+    kobo, central, collect = config.sources.kobo, config.sources.central, config.sources.collect
+    found: dict[str, Eraser] = {}
+    with ExitStack() as stack:
+        if kobo is not None:
+            found |= {f"kobo:{uid}": _kobo_eraser(kobo, uid, environment, stack) for uid in kobo.assets}
+        if central is not None:
+            found |= {
+                f"central:{form}": _central_eraser(central, form, environment, stack)
+                for form in central.forms
+            }
+        if collect is not None:
+            found["collect"] = FolderEraser(config.path(collect.folder))
+        yield found
+
+
+def _kobo_eraser(kobo: Kobo, asset: str, environment: Environment, stack: ExitStack) -> Eraser:
+    name = kobo.erase_token_env
+    token = environment.get(name, "").strip()
+    if not token:
+        return NoEraser(f"{_not_set(name)}, or {KoboEraser.by_hand(asset)}.")
+    return stack.enter_context(KoboEraser(kobo.url, token=token, asset=asset, token_name=name))
+
+
+def _central_eraser(central: Central, form: str, environment: Environment, stack: ExitStack) -> Eraser:
+    name = central.erase_password_env
+    email = environment.get(central.erase_email_env, "").strip()
+    password = environment.get(name, "").strip()
+    if not email or not password:
+        empty = name if email else central.erase_email_env
+        return NoEraser(f"{_not_set(empty)}, or {CentralEraser.by_hand(central.project, form)}.")
+    return stack.enter_context(
+        CentralEraser(
+            central.url,
+            email=email,
+            password=password,
+            project=central.project,
+            form=form,
+            password_name=name,
+        )
+    )
+
+
+def _not_set(name: str) -> str:
+    return f"This machine may not delete there. Set {name} to an account that may and run it again"
+
+
+@contextmanager
+def open_chat(config: Config, environment: Environment) -> Iterator[Source | None]:
+    """The bot's outbox as a source; None when config.yml names none."""
+    with ExitStack() as stack:
+        yield next(_chat(config, environment, load_forms(config), stack), None)
 
 
 @contextmanager

@@ -27,8 +27,9 @@ COMMANDS = {
     "score": "shakti.commands.data:score",
     "report": "shakti.commands.data:report",
     "run": "shakti.commands.data:run",
+    "erase": "shakti.commands.erase:erase",
     "keys": "shakti.commands.keys:keys",
-    "codes": "shakti.commands.keys:codes",
+    "codes": "shakti.commands.codes:codes",
 }
 
 EXAMPLES = """

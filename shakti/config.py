@@ -59,6 +59,7 @@ class Kobo(Section):
     url: str
     token_env: str = "KOBO_TOKEN"  # noqa: S105 - the name of a variable
     deploy_token_env: str = "KOBO_DEPLOY_TOKEN"  # noqa: S105 - the name of a variable
+    erase_token_env: str = "KOBO_ERASE_TOKEN"  # noqa: S105 - the name of a variable
     assets: Annotated[tuple[str, ...], BeforeValidator(_as_tuple)]
 
 
@@ -72,6 +73,8 @@ class Central(Section):
     deploy_email_env: str = "CENTRAL_DEPLOY_EMAIL"
     deploy_password_env: str = "CENTRAL_DEPLOY_PASSWORD"  # noqa: S105 - the name of a variable
     app_user_token_env: str = "CENTRAL_APP_USER_TOKEN"  # noqa: S105 - the name of a variable
+    erase_email_env: str = "CENTRAL_ERASE_EMAIL"
+    erase_password_env: str = "CENTRAL_ERASE_PASSWORD"  # noqa: S105 - the name of a variable
     forms: Names
 
 
@@ -156,6 +159,7 @@ class Config(Section):
 
     sample: bool = False
     database: str = "sqlite:///data/shakti.db"
+    erasures: str = "data/erasures.list"
     forms: Names = (
         "xlsforms/duty_bearer_evaluation.xlsx",
         "xlsforms/services_checkin.xlsx",
@@ -163,6 +167,7 @@ class Config(Section):
     registry: Registry = Registry()
     secrets: Secrets = Secrets()
     sources: Sources = Sources()
+    renames: dict[str, dict[str, str]] = Field(default_factory=dict)
     bot: Bot = Bot()
     schedule: Schedule = Schedule()
     scoring: Scoring = Scoring()

@@ -70,7 +70,14 @@ def sync_once(
         if not sources:
             raise ConfigError("config.yml names no source; fill in at least one under `sources`.")
         store.set_registry(registry)
-        reports = sync(store, sources, now=lambda: dt.datetime.now(dt.UTC), allow_deletions=allow_deletions)
+        reports = sync(
+            store,
+            sources,
+            now=lambda: dt.datetime.now(dt.UTC),
+            allow_deletions=allow_deletions,
+            erasures=assembly.erasure_list(config),
+            renames=assembly.renames(config, forms),
+        )
     if quiet:
         return reports
     screen.table(
