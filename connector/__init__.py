@@ -13,7 +13,7 @@ from connector.erasure_list import ErasureList
 from connector.errors import ConnectorError, GiveUp, RegistryError, RetryLater, SkipRecord
 from connector.kobo import KoboSource
 from connector.registry import NOT_LISTED, Collector, Provider, Registry, read_collectors, read_providers
-from connector.schedule import only_one, run_forever
+from connector.schedule import is_locked, only_one, run_forever
 from connector.seal import Keys, is_code, new_code, new_key, new_pair, open_text
 from connector.session import Patience
 from connector.store import Audited, Beat, Counts, Quarantined, Run, SourceHealth, Store, Task, Wish
@@ -60,6 +60,7 @@ __all__ = [
     "erase",
     "finish_erasures",
     "is_code",
+    "is_locked",
     "new_code",
     "new_key",
     "new_pair",

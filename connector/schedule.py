@@ -17,7 +17,7 @@ from apscheduler.triggers.interval import IntervalTrigger
 
 from connector.errors import GiveUp
 
-__all__ = ["only_one", "run_forever"]
+__all__ = ["is_locked", "only_one", "run_forever"]
 
 GRACE_SECONDS = 3600  # the library's default is one second: a laptop that slept would silently skip its turn
 JITTER_SECONDS = 30  # not every programme asks the platform at the same second
@@ -76,6 +76,21 @@ def only_one(lock_path: Path) -> Iterator[None]:
         file.write(str(os.getpid()))
         file.flush()
         yield
+
+
+def is_locked(lock_path: Path) -> bool:
+    """Whether a scheduler holds the lock now."""
+    try:
+        descriptor = os.open(lock_path, os.O_RDWR)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
 
 
 @contextmanager

@@ -34,6 +34,8 @@ from xlsforms import Form, every_choice, load_form
 
 Environment = Mapping[str, str]
 
+LOCK = "data/scheduler.lock"  # held by the one scheduler of this machine
+
 PLACES = (
     "district",
 )  # asked in our forms to narrow the list of blocks; the block itself carries eval:is=place
@@ -117,6 +119,17 @@ def open_sources(
             *_collect(config, forms),
             *_chat(config, environment, forms, stack),
         )
+
+
+def source_names(config: Config) -> tuple[str, ...]:
+    """The names of the sources that config.yml names, in the order in which they are read."""
+    kobo, central = config.sources.kobo, config.sources.central
+    return (
+        *(f"kobo:{asset}" for asset in (kobo.assets if kobo else ())),
+        *(f"central:{form}" for form in (central.forms if central else ())),
+        *(("collect",) if config.sources.collect else ()),
+        *(("chat",) if config.sources.chat else ()),
+    )
 
 
 def _kobo(config: Config, environment: Environment, stack: ExitStack) -> Iterator[Source]:

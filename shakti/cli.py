@@ -23,7 +23,7 @@ COMMANDS = {
     "providers": "shakti.commands.deploy:providers",
     "bot": "shakti.commands.bot:app",
     "sync": "shakti.commands.data:sync_sources",
-    "status": "shakti.commands.data:status",
+    "status": "shakti.commands.status:status",
     "score": "shakti.commands.data:score",
     "report": "shakti.commands.data:report",
     "run": "shakti.commands.data:run",

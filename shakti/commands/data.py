@@ -1,11 +1,11 @@
-"""`shakti sync|status|score|report|run`: from the sources into the store, and from the store to the lists."""
+"""`shakti sync|score|report|run`: from the sources into the store, and from the store to the lists."""
 
 from __future__ import annotations
 
 import datetime as dt
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -101,51 +101,6 @@ def _counted(counts: Counts) -> list[str]:
             counts.quarantined,
         )
     ]
-
-
-def status(config_path: ConfigPath = CONFIG) -> None:
-    """Show where the evaluations came from (each counts once), the last runs, and what waits in the quarantine.
-
-    Example: shakti status --config out/demo/config.yml
-    """
-    screen = Screen()
-    config = read_config(config_path)
-    with assembly.open_store(config, os.environ) as store:
-        seen, runs, waiting = store.sightings_summary(), store.runs(limit=12), store.quarantined()
-    show_sightings(seen, screen)
-    screen.table(
-        "Last runs",
-        ["source", "began (UTC)", "new", "edited", "deleted", "refused", "error"],
-        [
-            [
-                run.source,
-                f"{run.started:%Y-%m-%d %H:%M}",
-                run.counts.new,
-                run.counts.edited,
-                run.counts.deleted,
-                run.counts.refused,
-                run.error or "",
-            ]
-            for run in runs
-        ],
-    )
-    if waiting:
-        screen.table(
-            "Quarantine: could not be read, kept sealed",
-            ["source", "record", "reason"],
-            [[one.source, one.native_id, one.reason] for one in waiting],
-        )
-    screen.next("shakti report" if seen else "shakti sync")
-
-
-def show_sightings(seen: Mapping[tuple[str, ...], int], screen: Screen) -> None:
-    """How many instances are stored, by the sources that delivered them: each counts once."""
-    screen.table(
-        "Stored instances, each once, by the sources that delivered it",
-        ["delivered by", "instances"],
-        [[" and ".join(sources), f"{count:,}"] for sources, count in seen.items()]
-        + [["together", f"{sum(seen.values()):,}"]],
-    )
 
 
 def score(
@@ -276,7 +231,7 @@ def run(config_path: ConfigPath = CONFIG) -> None:
     run_forever(
         turn,
         every_minutes=config.schedule.every_minutes,
-        lock_path=config.path("data/scheduler.lock"),
+        lock_path=config.path(assembly.LOCK),
         now=lambda: dt.datetime.now(dt.UTC),
     )
     screen.next("shakti report")
