@@ -12,6 +12,7 @@ from connector.erasure import Erased, digits, erase, finish_erasures
 from connector.erasure_list import ErasureList
 from connector.errors import ConnectorError, GiveUp, RegistryError, RetryLater, SkipRecord
 from connector.kobo import KoboSource
+from connector.quarantine import Replayed, replay
 from connector.registry import NOT_LISTED, Collector, Provider, Registry, read_collectors, read_providers
 from connector.schedule import is_locked, only_one, run_forever
 from connector.seal import Keys, is_code, new_code, new_key, new_pair, open_text
@@ -44,6 +45,7 @@ __all__ = [
     "Quarantined",
     "Registry",
     "RegistryError",
+    "Replayed",
     "RetryLater",
     "Run",
     "RunReport",
@@ -68,6 +70,7 @@ __all__ = [
     "open_text",
     "read_collectors",
     "read_providers",
+    "replay",
     "run_forever",
     "sync",
 ]

@@ -91,6 +91,15 @@ class CollectSource:
     def committed(self, page: Page) -> None:
         """The files stay where they are; the cursor says that they were read."""
 
+    def reread(self, native_id: str, raw: str) -> Submission:
+        """A file out of the quarantine's copy. SkipRecord when it still cannot be understood."""
+        instance = self._parsed(raw.encode())
+        if isinstance(instance, SkipRecord):
+            raise instance
+        deprecated = without_uuid(instance.deprecated_id or "")
+        before = {without_uuid(instance.instance_id): deprecated} if deprecated else {}
+        return self._submission(native_id, instance, before)
+
     def _read(self) -> Iterator[tuple[str, bytes]]:
         """(name below the folder, content) of every instance file, sorted by name."""
         for path in sorted(self._folder.rglob("*.xml")):

@@ -117,6 +117,10 @@ class KoboSource:
     def committed(self, page: Page) -> None:
         """KoboToolbox needs no acknowledgement."""
 
+    def reread(self, native_id: str, raw: str) -> Submission:  # noqa: ARG002 - the protocol's
+        """A row out of the quarantine's copy. SkipRecord when its form version still cannot be had."""
+        return self._submission(json.loads(raw))
+
     def _walk(self, after: int, fields: list[str] | None = None) -> Iterator[list[Row]]:
         """All rows beyond `after` in ascending `_id`, a page at a time; RetryLater when rows are missing.
 

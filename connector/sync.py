@@ -13,7 +13,7 @@ from connector.store import Counts, Run, Store
 from connector.store.leftovers import unreadable
 from connector.submission import Page, Source, Submission, Unreadable, precedence
 
-__all__ = ["Loss", "RunReport", "sync"]
+__all__ = ["Loss", "RunReport", "sync", "with_known_forms"]
 
 MOST_DELETED = 0.2  # a larger loss is a changed permission or a wrong project far more often than a clean-up
 LOSS_WINDOW = dt.timedelta(
@@ -144,7 +144,7 @@ def _run(store: Store, source: Source, ways: _Ways) -> RunReport:
 
 def _take(store: Store, source: Source, page: Page, reading: _Reading, ways: _Ways) -> None:
     """One page into the store; only what is safe for ever is acknowledged."""
-    ready = _with_known_forms(store, source, page, ways.renames)
+    ready = with_known_forms(store, source, page, ways.renames)
     reading.counts += store.record(source.name, ready, now=ways.now())
     if page.listing is not None:
         store.confirm_erasures(source.name, page.listing)
@@ -202,7 +202,7 @@ def _refusal(loss: Loss, *, nothing_left: bool) -> str:
     )
 
 
-def _with_known_forms(store: Store, source: Source, page: Page, renames: Renames) -> Page:
+def with_known_forms(store: Store, source: Source, page: Page, renames: Renames) -> Page:
     """The page, with the submissions whose form version cannot be had moved to the quarantine."""
     readable: list[Submission] = []
     reasons: dict[tuple[str, str], SkipRecord] = {}

@@ -27,6 +27,7 @@ COMMANDS = {
     "score": "shakti.commands.data:score",
     "report": "shakti.commands.data:report",
     "run": "shakti.commands.data:run",
+    "quarantine": "shakti.commands.quarantine:quarantine",
     "erase": "shakti.commands.erase:erase",
     "keys": "shakti.commands.keys:keys",
     "codes": "shakti.commands.codes:codes",

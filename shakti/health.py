@@ -70,7 +70,8 @@ def health_of(configured: Iterable[str], known: Known, *, now: dt.datetime) -> H
     names = tuple(configured)
     lines = tuple(_line(name, known, now) for name in names)
     advice = (
-        *_on_sources(lines, known, now),
+        *_on_failures(lines, known, now),
+        *_on_sources(lines, now),
         *_on_scheduler(known, now),
         *_on_erasures(known.tasks),
         *_on_quarantine(known.quarantined),
@@ -128,16 +129,25 @@ def _patience(known: Known) -> dt.timedelta:
     return max(dt.timedelta(minutes=known.beat.every_minutes * MISSED_TURNS), dt.timedelta(hours=1))
 
 
-def _on_sources(lines: Iterable[SourceLine], known: Known, now: dt.datetime) -> Iterable[Advice]:
+def _on_failures(lines: Iterable[SourceLine], known: Known, now: dt.datetime) -> Iterable[Advice]:
+    """One advice for each reason: a server that is down fails all its sources alike."""
+    by_error: dict[str, list[str]] = {}
+    for line in lines:
+        if line.last is None or not line.last.error:
+            continue
+        failed = known.sources[line.name].failures
+        since = f"last read to its end {ago(line.read_at, now)}" if line.read_at else "never read to its end"
+        by_error.setdefault(line.last.error, []).append(
+            f"{line.name} ({since}, {_times(failed)} failed since)"
+        )
+    for error, names in by_error.items():
+        yield Advice("act", f"{', '.join(names)}: {error}")
+
+
+def _on_sources(lines: Iterable[SourceLine], now: dt.datetime) -> Iterable[Advice]:
     for line in lines:
         if line.last is None:
             yield Advice("look", f"{line.name} was never read: run shakti sync.")
-        elif line.last.error:
-            failures = known.sources[line.name].failures
-            since = (
-                f"last read to its end {ago(line.read_at, now)}" if line.read_at else "never read to its end"
-            )
-            yield Advice("act", f"{line.name} ({since}, {_times(failures)} failed since): {line.last.error}")
         elif line.state == "look" and line.read_at is not None:
             yield Advice(
                 "look",

@@ -15,7 +15,7 @@ from connector.store.erasing import Erasures, Task, Wish
 from connector.store.ledger import Run, SourceHealth
 from connector.store.parts import chunks, utc
 
-__all__ = ["Audited", "Beat", "Desk"]
+__all__ = ["Audited", "Beat", "Desk", "Quarantined"]
 
 SCHEDULER = "scheduler"
 
@@ -36,6 +36,16 @@ class Beat:
     began: dt.datetime
     finished: dt.datetime | None
     every_minutes: int
+
+
+@dataclass(frozen=True)
+class Quarantined:
+    """A record that waits in the quarantine; its content is sealed and not shown."""
+
+    source: str
+    native_id: str
+    reason: str
+    day: dt.date
 
 
 class Desk:
@@ -109,6 +119,19 @@ class Desk:
         """How each source that was ever read stands."""
         with reader(self._engine) as connection:
             return ledger.health(connection)
+
+    # the quarantine
+
+    def quarantined(self) -> list[Quarantined]:
+        """What waits in the quarantine, by source and name."""
+        return [one for one, _ in self.sealed_quarantine()]
+
+    def sealed_quarantine(self) -> list[tuple[Quarantined, bytes]]:
+        """What waits in the quarantine with its copies, sealed to the key holders."""
+        table = tables.quarantine
+        with reader(self._engine) as connection:
+            rows = connection.execute(select(table).order_by(table.c.source, table.c.native_id))
+            return [(Quarantined(row.source, row.native_id, row.reason, row.day), row.sealed) for row in rows]
 
     # codes
 

@@ -131,8 +131,14 @@ def unreadable(one: Submission, error: SkipRecord) -> Unreadable:
     raw = {
         "native_form": one.native_form,
         "native_version": one.native_version,
+        "form_id": one.form_id,
+        "form_version": one.form_version,
         "root_id": one.root_id,
         "version_id": one.version_id,
+        "changed_at": one.changed_at.isoformat() if one.changed_at else None,
+        "mode": one.mode,
+        "collector": one.collector,
+        "review": one.review,
         "answers": dict(one.answers),
     }
     return Unreadable(one.source, one.native_id, str(error), json.dumps(raw, ensure_ascii=False))

@@ -25,17 +25,7 @@ from connector.store.record import Counts, record_page
 from connector.submission import FormVersion, Page, Review
 from xlsforms import Scale, marks_from_json, marks_to_json
 
-__all__ = ["Quarantined", "Store"]
-
-
-@dataclass(frozen=True)
-class Quarantined:
-    """A record that waits in the quarantine; its content is sealed and not shown."""
-
-    source: str
-    native_id: str
-    reason: str
-    day: dt.date
+__all__ = ["Store"]
 
 
 @dataclass(frozen=True)
@@ -245,11 +235,3 @@ class Store(Desk):
         """{kinds of source that saw it, such as ("collect", "kobo"): how many}; they add up to the instances stored."""
         with reader(self._engine) as connection:
             return reading.sightings_summary(connection)
-
-    def quarantined(self) -> list[Quarantined]:
-        """What waits in the quarantine, by source and name."""
-        table = tables.quarantine
-        columns = (table.c.source, table.c.native_id, table.c.reason, table.c.day)
-        with reader(self._engine) as connection:
-            rows = connection.execute(select(*columns).order_by(table.c.source, table.c.native_id))
-            return [Quarantined(*row) for row in rows]

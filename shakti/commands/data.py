@@ -5,13 +5,14 @@ from __future__ import annotations
 import datetime as dt
 import json
 import os
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from connector import Counts, RetryLater, RunReport, run_forever, sync
+from connector import Counts, Loss, RetryLater, RunReport, run_forever, sync
 from reports import write_all
 from reports.tables import leaders
 from scoring import Ratings
@@ -43,13 +44,25 @@ def sync_sources(
 ) -> None:
     """Bring the store up to date with every source. Safe to repeat: what is known already changes nothing.
 
+    When more than a fifth of a source's records are gone it stops and asks; where nobody can answer, nothing is deleted.
+
     Example: shakti sync --config config.yml
     """
     screen = Screen()
-    reports = sync_once(read_config(config_path), os.environ, screen, allow_deletions=allow_deletions)
+    allows = True if allow_deletions else believed if sys.stdin.isatty() else False
+    reports = sync_once(read_config(config_path), os.environ, screen, allow_deletions=allows)
     if any(report.error is not None for report in reports):
         raise SourcesFailed(reports)
     screen.next("shakti report")
+
+
+def believed(loss: Loss) -> bool:
+    """Ask whoever sits there whether so many records were really deleted."""
+    return typer.confirm(
+        f"{loss.source} no longer shows {loss.gone} of {loss.known} records. Were they really deleted there (and not only "
+        "hidden from this account)? Delete them here too?",
+        err=True,
+    )
 
 
 def sync_once(
@@ -57,7 +70,7 @@ def sync_once(
     environment: assembly.Environment,
     screen: Screen,
     *,
-    allow_deletions: bool = False,
+    allow_deletions: bool | Callable[[Loss], bool] = False,
     quiet: bool = False,
 ) -> tuple[RunReport, ...]:
     """One run over all sources, with a table of what became of the records unless `quiet`."""
