@@ -86,7 +86,9 @@ def renames(config: Config, forms: Iterable[Form]) -> dict[str, dict[str, str]]:
     asked = {form.form_id: {question.path for question in form.questions} for form in forms}
     for form_id, moves in config.renames.items():
         if form_id not in asked:
-            raise ConfigError(f"config.yml: renames.{form_id}: there is no such form; {_known(asked)}.")
+            raise ConfigError(
+                f"config.yml: renames.{form_id}: there is no such form; {_known(asked, like=form_id)}."
+            )
         for old, new in moves.items():
             if new not in asked[form_id]:
                 raise ConfigError(
