@@ -112,7 +112,7 @@ def sync(
 
     `now` gives aware time. `progress` is called with the source's name and the counts so far after each page.
     `allow_deletions` says whether more than 20 % of a source's rows may be deleted, or asks a person. `erasures` is
-    kept in step with what survivors take back. `stopping` is asked after each page: the run then ends there. Errors of
+    kept in step with what survivors take back. `stopping` is asked after each page and source: the run then ends there. Errors of
     a source end in its report and in the ledger.
     """
     every = tuple(sources)
@@ -123,7 +123,7 @@ def sync(
     ways = _Ways(now, allows, progress, erasures, renames or {}, stopping)
     if erasures is not None:
         erasures.settle(store, today=now().date())
-    return tuple(_run(store, source, ways) for source in every)
+    return tuple(_run(store, source, ways) for source in every if not stopping())
 
 
 def _run(store: Store, source: Source, ways: _Ways) -> RunReport:

@@ -6,13 +6,15 @@ import datetime as dt
 import json
 import os
 import sys
+import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from connector import Counts, Loss, RetryLater, RunReport, run_forever, sync
+from connector import Beat, Counts, Loss, RetryLater, RunReport, run_forever, sync
 from reports import write_all
 from reports.tables import leaders
 from scoring import Ratings
@@ -72,6 +74,7 @@ def sync_once(
     *,
     allow_deletions: bool | Callable[[Loss], bool] = False,
     quiet: bool = False,
+    stopping: Callable[[], bool] = lambda: False,
 ) -> tuple[RunReport, ...]:
     """One run over all sources, with a table of what became of the records unless `quiet`."""
     forms = assembly.load_forms(config)
@@ -86,10 +89,11 @@ def sync_once(
         reports = sync(
             store,
             sources,
-            now=lambda: dt.datetime.now(dt.UTC),
+            now=moment,
             allow_deletions=allow_deletions,
             erasures=assembly.erasure_list(config),
             renames=assembly.renames(config, forms),
+            stopping=stopping,
         )
     if quiet:
         return reports
@@ -228,23 +232,55 @@ def _say_paths(paths: Sequence[Path], screen: Screen) -> None:
 def run(config_path: ConfigPath = CONFIG) -> None:
     """Read all sources now and then every schedule.every_minutes, until stopped; one scheduler a machine.
 
+    When it is stopped (Ctrl-C, systemctl stop) it finishes the page it is at. `shakti status` says when it last ran.
+
     Example: shakti run --config config.yml
     """
     screen = Screen()
     config = read_config(config_path)
-    with assembly.open_store(config, os.environ):  # keys and database are right before the first turn
+    assembly.renames(config, assembly.load_forms(config))
+    with assembly.open_store(config, os.environ):  # keys, forms and database are right before the first turn
         pass
-
-    def turn() -> None:
-        for one in sync_once(config, os.environ, screen):
-            if one.error is not None:
-                screen.warn(f"{one.source}: {one.error}")
-
+    stop = threading.Event()
     screen.say(f"Reading every {config.schedule.every_minutes} minutes; stop with Ctrl-C.")
     run_forever(
-        turn,
+        lambda: turn(config, os.environ, screen, stopping=stop.is_set),
         every_minutes=config.schedule.every_minutes,
         lock_path=config.path(assembly.LOCK),
-        now=lambda: dt.datetime.now(dt.UTC),
+        now=moment,
+        stop=stop,
     )
     screen.next("shakti report")
+
+
+def turn(
+    config: Config, environment: assembly.Environment, screen: Screen, *, stopping: Callable[[], bool]
+) -> None:
+    """One turn of the scheduler: what goes wrong is said and does not end the schedule."""
+    from shakti.exits import exit_code, sentence  # noqa: PLC0415 - the table of exits imports this module
+
+    beat = Beat(moment(), None, config.schedule.every_minutes)
+    try:
+        with assembly.open_store(config, environment) as store:
+            store.beat(beat)
+        reports = sync_once(config, environment, screen, quiet=True, stopping=stopping)
+        with assembly.open_store(config, environment) as store:
+            store.beat(replace(beat, finished=moment()))
+    except Exception as error:
+        if exit_code(error) is None:
+            raise
+        screen.warn(sentence(error))
+        return
+    counts = sum((one.counts for one in reports), start=Counts())
+    screen.say(
+        f"{beat.began:%Y-%m-%d %H:%M} UTC: {counts.new:,} new, {counts.edited:,} edited, {counts.deleted:,} deleted, "
+        f"{counts.refused:,} refused, {counts.quarantined:,} unread."
+    )
+    for one in reports:
+        if one.error is not None:
+            screen.warn(f"{one.source}: {one.error}")
+
+
+def moment() -> dt.datetime:
+    """The time as the store keeps it."""
+    return dt.datetime.now(dt.UTC)
