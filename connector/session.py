@@ -91,16 +91,23 @@ class Upload:
 class Body:
     """What a write carries: nothing, JSON, one file as it is (`upload` alone), or a form with `fields` and a file.
 
-    `field` is the name of the file in the form.
+    `field` is the name of the file in the form; `headers` are sent beside those of every request.
     """
 
     json: Mapping[str, Any] | None = None
     fields: Mapping[str, str] | None = None
     upload: Upload | None = None
     field: str = "file"
+    headers: Mapping[str, str] | None = None
 
     def options(self) -> dict[str, Any]:
         """The same as `requests` takes it."""
+        found = self._content()
+        if self.headers:
+            found["headers"] = {**found.get("headers", {}), **self.headers}
+        return found
+
+    def _content(self) -> dict[str, Any]:
         if self.json is not None:
             return {"json": dict(self.json)}
         if self.fields is not None:

@@ -28,6 +28,7 @@ from connector import (
 )
 from connector.deploy import CentralPlatform, KoboPlatform, Platform
 from connector.erasers import CentralEraser, Eraser, FolderEraser, KoboEraser, NoEraser
+from connector.forwarding import CentralForwarder, Forwarder, Forwarding, KoboForwarder
 from reports import GateSettings, Label, Release, gate, names
 from shakti.config import Central, Config, ConfigError, Kobo
 from xlsforms import Form, every_choice, load_form
@@ -110,16 +111,19 @@ def _known(names: Iterable[str], *, like: str = "") -> str:
 
 @contextmanager
 def open_sources(
-    config: Config, environment: Environment, forms: Iterable[Form]
+    config: Config, environment: Environment, forms: Iterable[Form], store: Store
 ) -> Iterator[tuple[Source, ...]]:
-    """Every source that config.yml names, closed at the end."""
+    """Every source that config.yml names, closed at the end; `store` says what may be forwarded."""
     forms = tuple(forms)
     with ExitStack() as stack:
         yield (
             *_kobo(config, environment, stack),
             *_central(config, environment, stack),
             *_collect(config, forms),
-            *_chat(config, environment, forms, stack),
+            *(
+                _forwarding(config, environment, chat, store, stack)
+                for chat in _chat(config, environment, forms, stack)
+            ),
         )
 
 
@@ -182,6 +186,37 @@ def _chat(
     yield ChatSource(
         stack.enter_context(open_outbox(config, environment)), private_key=private_key, forms=forms
     )
+
+
+def _forwarding(
+    config: Config, environment: Environment, chat: Source, store: Store, stack: ExitStack
+) -> Source:
+    """The chat, with copies for the platform where config.yml asks for them."""
+    kobo, central = config.sources.kobo, config.sources.central
+    to = config.sources.chat.forward if config.sources.chat else None
+    forwarder: Forwarder
+    if to == "kobo" and kobo is not None:
+        forwarder = stack.enter_context(
+            KoboForwarder(
+                kobo.url,
+                token=config.secret(kobo.forward_token_env, environment),
+                assets=kobo.assets,
+                submissions_url=kobo.submissions_url,
+                token_name=kobo.forward_token_env,
+            )
+        )
+    elif to == "central" and central is not None:
+        forwarder = stack.enter_context(
+            CentralForwarder(
+                central.url,
+                token=config.secret(central.app_user_token_env, environment),
+                project=central.project,
+                token_name=central.app_user_token_env,
+            )
+        )
+    else:
+        return chat
+    return Forwarding(chat, store, forwarder)
 
 
 @contextmanager

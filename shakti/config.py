@@ -60,6 +60,8 @@ class Kobo(Section):
     token_env: str = "KOBO_TOKEN"  # noqa: S105 - the name of a variable
     deploy_token_env: str = "KOBO_DEPLOY_TOKEN"  # noqa: S105 - the name of a variable
     erase_token_env: str = "KOBO_ERASE_TOKEN"  # noqa: S105 - the name of a variable
+    forward_token_env: str = "KOBO_FORWARD_TOKEN"  # noqa: S105 - the name of a variable
+    submissions_url: str | None = None
     assets: Annotated[tuple[str, ...], BeforeValidator(_as_tuple)]
 
 
@@ -86,9 +88,10 @@ class Collect(Section):
 
 
 class Chat(Section):
-    """The bot's outbox of finished interviews."""
+    """The bot's outbox of finished interviews; `forward` names the platform that gets a copy of each, if any."""
 
     outbox: str = "sqlite:///data/outbox.db"
+    forward: Literal["kobo", "central"] | None = None
 
 
 class Sources(Section):
@@ -98,6 +101,15 @@ class Sources(Section):
     central: Central | None = None
     collect: Collect | None = None
     chat: Chat | None = None
+
+    @model_validator(mode="after")
+    def _forwards_to_one_that_is_there(self) -> Sources:
+        to = self.chat.forward if self.chat else None
+        if to is not None and getattr(self, to) is None:
+            raise ValueError(
+                f"chat.forward is {to}, but there is no sources.{to}; fill it in, or take forward out"
+            )
+        return self
 
 
 class Bot(Section):

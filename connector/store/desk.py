@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Engine, delete, insert, select
 
 from connector.seal import Keys
-from connector.store import desk_tables, erasing, ledger, tables
+from connector.store import desk_tables, erasing, ledger, leftovers, tables
 from connector.store.engine import reader, writer
 from connector.store.erasing import Erasures, Task, Wish
 from connector.store.ledger import Run, SourceHealth
 from connector.store.parts import chunks, utc
+from connector.submission import FormVersion, Submission
 
 __all__ = ["Audited", "Beat", "Desk", "Quarantined"]
 
@@ -53,6 +54,7 @@ class Desk:
 
     _engine: Engine
     _keys: Keys
+    _forms: dict[tuple[str, str], tuple[int, FormVersion]]
 
     # erasure
 
@@ -69,6 +71,12 @@ class Desk:
         """Everything that must never be stored again, as keyed hashes."""
         with reader(self._engine) as connection:
             return erasing.erasures(connection)
+
+    def erased_of(self, batch: Sequence[Submission]) -> set[tuple[str, str]]:
+        """Which of these may not be stored because they were erased, as (form id, root id)."""
+        known = [one for one in batch if (one.form_id, one.form_version) in self._forms]
+        with reader(self._engine) as connection:
+            return leftovers.erased(connection, known, self._forms, self._keys)
 
     def erasure_tasks(self) -> list[Task]:
         """What was erased here and still lies at a source."""

@@ -81,7 +81,7 @@ def sync_once(
     registry = assembly.load_registry(config)
     with (
         assembly.open_store(config, environment) as store,
-        assembly.open_sources(config, environment, forms) as sources,
+        assembly.open_sources(config, environment, forms, store) as sources,
     ):
         if not sources:
             raise ConfigError("config.yml names no source; fill in at least one under `sources`.")

@@ -82,7 +82,7 @@ def _read_copies(config: Config, private_key: str) -> None:
     forms = assembly.load_forms(config)
     with (
         assembly.open_store(config, os.environ) as store,
-        assembly.open_sources(config, os.environ, forms) as sources,
+        assembly.open_sources(config, os.environ, forms, store) as sources,
     ):
         replay(
             store,
