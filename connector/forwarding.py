@@ -15,7 +15,6 @@ from typing import Any, Protocol, Self
 from urllib.parse import quote
 
 from connector.errors import ConnectorError, GiveUp, RetryLater
-from connector.evaluation import refusal
 from connector.kobo_content import form_version_of
 from connector.session import Body, HttpSession, Patience, RefusedWrite, Upload
 from connector.store import Store
@@ -63,14 +62,13 @@ class Forwarding:
 
     def committed(self, page: Page) -> None:
         """Send the copies; the outbox forgets what needs none and what was sent."""
-        erased = self._store.erased_of(page.submissions)
-        done = [one for one in page.submissions if self._is_settled(one, erased)]
+        meant = {(one.form_id, one.root_id) for one in self._store.storable(page.submissions)}
+        done = [
+            one for one in page.submissions if (one.form_id, one.root_id) not in meant or self._is_sent(one)
+        ]
         self._chat.committed(Page(tuple(done), withdrawals=page.withdrawals))
 
-    def _is_settled(self, one: Submission, erased: set[tuple[str, str]]) -> bool:
-        form = self._store.form(one.form_id, one.form_version)
-        if (one.form_id, one.root_id) in erased or form is None or refusal(one, form) is not None:
-            return True
+    def _is_sent(self, one: Submission) -> bool:
         if self._error is not None:
             return False
         try:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Engine, delete, insert, select
 
+from connector.evaluation import refusal
 from connector.seal import Keys
 from connector.store import desk_tables, erasing, ledger, leftovers, tables
 from connector.store.engine import reader, writer
@@ -72,11 +73,17 @@ class Desk:
         with reader(self._engine) as connection:
             return erasing.erasures(connection)
 
-    def erased_of(self, batch: Sequence[Submission]) -> set[tuple[str, str]]:
-        """Which of these may not be stored because they were erased, as (form id, root id)."""
+    def storable(self, batch: Sequence[Submission]) -> list[Submission]:
+        """Those of a stored page's submissions that may be kept: neither refused nor erased."""
         known = [one for one in batch if (one.form_id, one.form_version) in self._forms]
         with reader(self._engine) as connection:
-            return leftovers.erased(connection, known, self._forms, self._keys)
+            gone = leftovers.erased(connection, known, self._forms, self._keys)
+        return [
+            one
+            for one in known
+            if (one.form_id, one.root_id) not in gone
+            and refusal(one, self._forms[one.form_id, one.form_version][1]) is None
+        ]
 
     def erasure_tasks(self) -> list[Task]:
         """What was erased here and still lies at a source."""
