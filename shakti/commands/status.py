@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from connector import Counts, Quarantined, Run, SourceHealth, is_locked
+from connector import Audited, Counts, Quarantined, Run, SourceHealth, is_locked
 from shakti import assembly
 from shakti.commands.options import CONFIG, AsJson, ConfigPath
 from shakti.config import read_config
@@ -27,7 +27,9 @@ MARKS = {"well": "well", "look": "look", "act": "ACT"}
 def status(
     config_path: ConfigPath = CONFIG,
     as_json_text: AsJson = False,
-    runs: Annotated[bool, typer.Option("--runs", help=f"Show the last {RUNS} runs too.")] = False,
+    runs: Annotated[
+        bool, typer.Option("--runs", help=f"Show the last {RUNS} runs too, and what was done by hand.")
+    ] = False,
 ) -> None:
     """Show how the sources stand, what waits, and what to do about it.
 
@@ -48,7 +50,7 @@ def status(
             is_locked(config.path(assembly.LOCK)),
             sum(seen.values()),
         )
-        last_runs = store.runs(limit=RUNS)
+        last_runs, audit = store.runs(limit=RUNS), store.audit(limit=RUNS)
     health = health_of(assembly.source_names(config), known, now=now)
     if as_json_text:
         found = as_json(health)
@@ -63,6 +65,7 @@ def status(
     show_quarantine(waiting, screen)
     if runs:
         show_runs(last_runs, screen)
+        show_audit(audit, screen)
     if seen:
         screen.say("")
         show_sightings(seen, screen)
@@ -141,6 +144,14 @@ def show_runs(runs: Sequence[Run], screen: Screen) -> None:
     for run in runs:
         if run.error:
             screen.item("·", f"{run.started:%m-%d %H:%M} {run.error}")
+
+
+def show_audit(audit: Sequence[Audited], screen: Screen) -> None:
+    """What people did, the newest first."""
+    if audit:
+        screen.head("What was done by hand")
+    for one in audit:
+        screen.item("·", f"{one.day:%d %b %Y}, {one.action}: {one.said}")
 
 
 def _source(line: SourceLine, now: dt.datetime) -> list[str]:
