@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import os
 import re
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +22,8 @@ from shakti.demo.kobo_server import KoboServer
 from shakti.demo.loopback import Response
 from shakti.slips import PER_PAGE, slips_page
 
-FORMS = Path(__file__).resolve().parents[2] / "xlsforms"
+REPOSITORY = Path(__file__).resolve().parents[2]
+FORMS = REPOSITORY / "xlsforms"
 TOKEN, ERASE_TOKEN = "r" * 40, "r" * 40
 RECEIPT, CODE = "4711815000", new_code(12_345_678)
 CONFIG = """
@@ -141,6 +146,41 @@ def test_everything_of_a_code_is_erased(shakti: Shakti, tmp_path: Path, store: S
     assert [path.name for path in (tmp_path / "collect").iterdir()] == ["3.xml"]
     again = shakti("erase", "code", typed=f"{CODE}\n")
     assert "Nothing with this number was here." in again.stdout
+
+
+def test_a_killed_erasure_is_gone_here_and_finished_there_by_the_next(
+    programme: Programme, shakti: Shakti, store: Store
+) -> None:
+    kobo = programme.kobo
+    kobo.submit(checkin(1, receipt=RECEIPT))
+    shakti("sync")
+    account = {"KOBO_ERASE_TOKEN": ERASE_TOKEN}
+    with kobo.lock:  # the server does not answer while it is held: the deletion hangs
+        running = subprocess.Popen(
+            [sys.executable, "-m", "shakti", "erase", "receipt"],
+            cwd=programme.folder,
+            env={"PATH": os.environ["PATH"], "PYTHONPATH": str(REPOSITORY)} | programme.environment | account,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        assert running.stdin is not None
+        running.stdin.write(f"{RECEIPT}\n")
+        running.stdin.flush()
+        until = time.monotonic() + 120
+        while not store.erasure_tasks() and time.monotonic() < until:
+            time.sleep(0.1)
+        time.sleep(0.5)
+        running.kill()
+        running.wait()
+        running.stdin.close()
+    assert store.services() == []
+    (asset,) = kobo.platform.assets.values()
+    assert len(store.erasure_tasks()) == 1
+    done = shakti("erase", "pending", **account)
+    assert done.returncode == 0, done.stderr
+    assert (asset.rows, store.erasure_tasks()) == ({}, [])
 
 
 @pytest.mark.parametrize(
