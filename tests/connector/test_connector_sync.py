@@ -199,6 +199,17 @@ def test_a_fifth_at_every_turn_is_too_much_by_the_second_turn(
     assert len(store.evaluations()) == 8
 
 
+def test_what_a_listing_lacks_is_counted_over_the_day_too(store: Store, fixed: Callable[..., Fixed]) -> None:
+    rows = page(*range(1, 11), source="kobo")
+    listing = [one.root_id for one in rows.submissions]
+    reports(store, fixed("kobo", rows))
+    (first,) = reports(store, fixed("kobo", swept=(Page(listing=frozenset(listing[2:])),)))
+    (second,) = reports(store, fixed("kobo", swept=(Page(listing=frozenset(listing[3:])),)))
+    assert first.ok
+    assert "3 of 10 records" in str(second.error)
+    assert len(store.evaluations()) == 8
+
+
 def test_after_a_day_another_fifth_may_go(store: Store, fixed: Callable[..., Fixed]) -> None:
     reports(store, fixed("central", page(*range(1, 11), source="central")))
     deleted = [submission(number, source="central", deleted=True) for number in range(1, 4)]
