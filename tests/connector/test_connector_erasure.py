@@ -228,6 +228,15 @@ def test_the_list_is_the_owners_alone_and_says_nothing(
         assert known.removeprefix("uuid:") not in text
 
 
+def test_the_instance_is_on_the_list_as_soon_as_it_is_erased(
+    ready: Store, forget: Callable[..., object], listed: ErasureList
+) -> None:
+    """Its next version may bear no receipt."""
+    record(ready, submission(1))
+    forget()
+    assert KEYS.erasure("small_evaluation", instance_id(1).removeprefix("uuid:")) in listed.read(ready).keys
+
+
 def test_a_line_that_was_cut_off_is_written_again(ready: Store, listed: ErasureList) -> None:
     listed.add(ready, ready.wished(BY_RECEIPT, today=TODAY))
     whole = listed.path.read_text(encoding="ascii")

@@ -106,7 +106,7 @@ folder, stop = pathlib.Path(sys.argv[1]), threading.Event()
 
 def job():
     for number in range(1000):
-        time.sleep(0.05)
+        time.sleep(0.5)
         (folder / "begun").touch()
         (folder / "pages").write_text(str(number + 1))
         if stop.is_set():
@@ -132,6 +132,7 @@ def test_a_job_that_looks_at_the_stop_ends_at_the_page_it_is_at_however_often_it
         wait_for(tmp_path / "begun")
         for _ in range(3):
             running.send_signal(signal.SIGTERM)
+            time.sleep(0.1)  # signals that wait together are one
         said, _ = running.communicate(timeout=90)
     finally:
         running.kill()
