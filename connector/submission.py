@@ -120,6 +120,10 @@ class Held(Protocol):
         """Whether exactly this version in this state of review is known."""
         ...
 
+    def missing(self, listing: frozenset[str]) -> int:
+        """How many known rows a complete listing lacks."""
+        ...
+
 
 class Source(Protocol):
     """Where submissions come from. A new source is one file with these five."""
