@@ -85,6 +85,7 @@ class _Walked:
     come: int = 0
     gone: int = 0
     from_start: bool = False
+    began: dt.datetime | None = None
     roots: set[str] | None = None
 
 
@@ -148,7 +149,7 @@ class CentralSource:
             newest = max([newest, *(time for row in rows for time in _times_of(row))])
             page = self._page(rows)
             if last:
-                moved = _earlier(newest, mark.since)
+                moved = _moved(mark.since, newest, walked.began)
                 # The tag answers for this very question: it is kept only while the question stays the same.
                 etag = tag if tag and moved == mark.since else ""
                 walked.mark = replace(walked.mark, since=moved, newest=newest, etag=etag)
@@ -298,6 +299,7 @@ class CentralSource:
         answer = self._get(f"{self._path}.svc/Submissions", params, etag=etag or None)
         if answer.status == 304:
             return
+        self._walked.began = self._walked.began or answer.date
         tag, collected, counted, link = answer.etag, 0, -1, ""
         while True:
             body = self._json(answer)
@@ -496,11 +498,15 @@ def _content_time(row: Row) -> dt.datetime | None:
     return dt.datetime.fromisoformat(str(moment)).astimezone(dt.UTC) if moment else None
 
 
-def _earlier(newest: str, since: str) -> str:
-    """The time to ask from next: the overlap before the newest time seen, never before `since`."""
+def _moved(since: str, newest: str, now: dt.datetime | None) -> str:
+    """The time to ask from next: what is older than the overlap has been committed by `now`, the server's own time.
+
+    Without that, the overlap is taken from the newest time seen. Never before `since`.
+    """
     if not newest:
         return since
-    moment = dt.datetime.fromisoformat(newest).astimezone(dt.UTC) - OVERLAP
+    seen = dt.datetime.fromisoformat(newest).astimezone(dt.UTC)
+    moment = seen - OVERLAP if now is None else min(seen, now - OVERLAP)
     return max(since, moment.isoformat(timespec="milliseconds").replace("+00:00", "Z"))
 
 

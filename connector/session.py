@@ -71,11 +71,12 @@ class Patience:
 
 @dataclass(frozen=True)
 class Answer:
-    """A successful answer: its status (200 or 304), its ETag and its body, as it came and as text."""
+    """A successful answer: its status (200 or 304), its ETag, its body as it came and as text, and the server's time."""
 
     status: int
     etag: str | None
     content: bytes = field(default=b"", repr=False)
+    date: datetime | None = None
 
     @property
     def text(self) -> str:
@@ -242,7 +243,8 @@ class HttpSession:
             response = self._send("GET", url, params=params, headers=headers)
             if response.status_code not in MOVED:
                 self._refuse_bad_status(response, missing)
-                return Answer(response.status_code, response.headers.get("ETag"), response.content)
+                date = _date(response.headers.get("Date", ""))
+                return Answer(response.status_code, response.headers.get("ETag"), response.content, date)
             # The Location holds the whole query already.
             url, params = self.address(urljoin(url, response.headers.get("Location", ""))), None
         raise GiveUp(f"{self.place} redirects in a circle; check the server's address (`url`) in config.yml.")

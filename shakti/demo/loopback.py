@@ -140,5 +140,10 @@ class _Handler(BaseHTTPRequestHandler):
     do_PATCH = _serve  # noqa: N815
     do_DELETE = _serve  # noqa: N815
 
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """The Date of an answer: the time of the platform's own clock, where it has one."""
+        clock = getattr(self.server.owner, "clock", None)
+        return super().date_time_string(clock().timestamp() if clock and timestamp is None else timestamp)
+
     def log_message(self, format: str, *args: object) -> None:
         """Say nothing: a query may hold what must not be logged."""

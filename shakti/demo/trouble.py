@@ -68,7 +68,7 @@ class Lost:
 
 
 def busy(retry_after: int | datetime | None = None) -> Instead:
-    """429, with Retry-After in seconds or as a date, or without."""
+    """429, with Retry-After in seconds or as a date (by the server's clock), or without."""
     headers = dict(HTML)
     if isinstance(retry_after, datetime):
         headers["Retry-After"] = format_datetime(retry_after.astimezone(UTC), usegmt=True)

@@ -389,7 +389,7 @@ def test_a_ghost_and_its_twin_count_once(store: Store, server: KoboServer, sourc
 
 
 def test_of_a_ghost_and_an_edited_twin_the_twin_counts(
-    store: Store, server: KoboServer, large: KoboSource, twelve: None
+    store: Store, server: KoboServer, large: KoboSource, twelve: None, clock: Clock
 ) -> None:
     server.haunt(instance_xml(20))
     server.submit(instance_xml(20))
@@ -398,6 +398,7 @@ def test_of_a_ghost_and_an_edited_twin_the_twin_counts(
     for number in range(30, 36):  # the two rows are beyond the overlap
         server.submit(instance_xml(number))
     for _ in range(2):
+        clock.later(hours=7)  # a listing is due: it shows both
         assert run(store, large).ok
     assert [one["values"]["respect"] for one in store.evaluations()].count(1.0) == 1
     server.resync()  # the ghost goes, and nothing with it
@@ -423,6 +424,12 @@ def test_a_run_without_news_is_three_requests_at_most(
     assert run(store, large).counts == Counts(unchanged=2)
     # Who may only view is told so once, and asks no more.
     assert asked(server) == ["data", "data"] if viewer else ["data", "history", "data"]
+
+
+def test_a_first_walk_is_not_followed_by_a_listing(
+    store: Store, server: KoboServer, large: KoboSource, twelve: None
+) -> None:
+    assert asked(server).count("data") == 3 + 1  # the last one asks for the number of rows
 
 
 def test_a_project_of_one_page_is_read_with_one_request(
