@@ -77,7 +77,7 @@ class _Mark:
 
     @property
     def json(self) -> dict[str, Any]:
-        return asdict(self)
+        return asdict(self) | {"known": list(self.known)}
 
 
 @dataclass

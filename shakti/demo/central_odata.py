@@ -165,6 +165,8 @@ class Feed:
         shown: Row = {}
         for name in wanted.split(","):
             group, _, inner = name.strip().partition("/")
+            if group not in row and "status" in row["__system"] and row["__system"]["status"]:
+                continue  # of an encrypted one there is nothing to show
             value = row.get(group, row)
             if value is row or (inner and inner not in value):
                 raise ProblemError(400.23, f"Could not find a property named '{name}'", {"property": name})
