@@ -12,7 +12,7 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -90,7 +90,7 @@ class CollectSource:
             for number, some in enumerate(pages or [[]], start=1):
                 page = self._page(files, some, edits, looks, lost if number == 1 else [])
                 last = number >= len(pages)
-                yield Page(*page, cursor={"looks": looks, "edits": edits} if last else None)
+                yield replace(page, cursor={"looks": looks, "edits": edits} if last else None)
 
     def _edits(self, files: _Files, fresh: Iterable[_File]) -> dict[str, str]:
         """{edited instance: the one before} of the files that are edits: a chain must be known before its first file."""
@@ -113,6 +113,15 @@ class CollectSource:
     def committed(self, page: Page) -> None:
         """The files stay where they are; the cursor says that they were read."""
 
+    def reread(self, native_id: str, raw: str) -> Submission:
+        """A file out of the quarantine's copy. SkipRecord when it still cannot be understood."""
+        instance = _parsed(raw.encode())
+        if isinstance(instance, SkipRecord):
+            raise instance
+        deprecated = without_uuid(instance.deprecated_id or "")
+        before = {without_uuid(instance.instance_id): deprecated} if deprecated else {}
+        return self._submission(native_id, instance, before)
+
     def _page(
         self,
         files: _Files,
@@ -120,11 +129,11 @@ class CollectSource:
         edits: Mapping[str, str],
         looks: dict[str, str],
         lost: list[Unreadable],
-    ) -> tuple[tuple[Submission, ...], tuple[Unreadable, ...]]:
+    ) -> Page:
         """The submissions of some files. A file that could not be read is struck off `looks`: it is tried again."""
         superseded = set(edits.values())
         submissions: list[Submission] = []
-        unreadable = list(lost)
+        unreadable, settled = list(lost), list[str]()
         for one in some:
             content = files.read(one)
             if BLANK_FORM in content[:HEAD_BYTES]:
@@ -135,13 +144,15 @@ class CollectSource:
                     raise instance
                 if not self._forms.has(instance.form_id, instance.version):
                     looks.pop(one.name, None)  # tried again, with the workbook that was missing
-                if without_uuid(instance.instance_id) not in superseded:
+                if without_uuid(instance.instance_id) in superseded:
+                    settled.append(one.name)
+                else:
                     submissions.append(self._submission(one.name, instance, edits))
             except SkipRecord as error:
                 looks.pop(one.name, None)
                 raw = content.decode("utf-8", errors="replace")
                 unreadable.append(Unreadable(self.name, one.name, str(error), raw))
-        return tuple(submissions), tuple(unreadable)
+        return Page(tuple(submissions), tuple(unreadable), settled=tuple(settled))
 
     def _submission(self, name: str, instance: Instance, before: Mapping[str, str]) -> Submission:
         form_id, form_version = self._forms.names(instance.form_id, instance.version)

@@ -14,12 +14,13 @@ from lxml import etree
 
 from shakti.demo.central_access import AccessRoutes, Permission, check_device, device_of, key_of
 from shakti.demo.central_call import DONE, JSON, PROJECT, Call, answer_json
+from shakti.demo.central_entities import EntityRoutes
 from shakti.demo.central_form_routes import FormRoutes
 from shakti.demo.central_forms import Form, Project, iso, project_json
 from shakti.demo.central_odata import ODATA, BrokenError
 from shakti.demo.central_platform import AppUser, Pending, Platform
 from shakti.demo.central_problem import ProblemError, missing_parameter, not_authenticated, not_found
-from shakti.demo.central_submission_routes import SubmissionRoutes
+from shakti.demo.central_submission_routes import SubmissionRoutes, openrosa_answer
 from shakti.demo.instances import deprecated_id, parse
 from shakti.demo.loopback import LoopbackServer, Request, Response, Route, compact
 
@@ -60,6 +61,7 @@ class CentralServer(LoopbackServer):
             Route("GET", PROJECT, self._project),
             *FormRoutes(self.platform).routes(),
             *AccessRoutes(self.platform).routes(),
+            *EntityRoutes(self.platform).routes(),
             *SubmissionRoutes(self.platform, url=lambda: self.domain or self.url, submitter=email).routes(),
         )
 
@@ -178,6 +180,8 @@ class CentralServer(LoopbackServer):
             raise ProblemError(404.2, "Expected an API version (eg /v1) at the start of the request URL.")
         if (request.method, request.path) == ("POST", "/v1/sessions"):
             return self._log_in(Call(request, {}))
+        if request.segments[1:2] == ("test",):
+            return self._test_of_draft(request)
         key, request = key_of(request)
         device = self._device(key, request)
         if device is not None:
@@ -190,6 +194,16 @@ class CentralServer(LoopbackServer):
             if names is not None and route.method == request.method:
                 return route.handler(Call(request, names, device))
         raise not_found()  # a wrong method on a known path too
+
+    def _test_of_draft(self, request: Request) -> Response:
+        """`/v1/test/TOKEN/projects/1/forms/F/draft/submission`: the token of the draft is all that is asked for."""
+        token, *place = request.segments[2:]
+        form = self.platform.form(place[1], place[3]) if len(place) == 6 else None
+        sent = [part.content for part in request.parts() if part.name == "xml_submission_file"]
+        if form is None or not form.draft_token or token != form.draft_token or not sent:
+            raise not_found()
+        self.platform.submit_draft(form, sent[0])
+        return openrosa_answer(201, "", "full submission upload was successful!")
 
     def _device(self, key: str | None, request: Request) -> AppUser | None:
         """The app user whose key is in the address, or whose token is the bearer."""

@@ -175,21 +175,19 @@ class SubmissionRoutes:
     def _openrosa(self, call: Call) -> Response:
         """OpenRosa's way in: identical XML again is a success, refusals are XML without a code."""
         if "x-openrosa-version" not in call.request.headers:
-            return _openrosa_answer(400, "error", "Expected an OpenRosa version header.")
+            return openrosa_answer(400, "error", "Expected an OpenRosa version header.")
         parts = call.request.parts()
         sent = [part.content for part in parts if part.name == "xml_submission_file"]
         files = {part.filename: part.content for part in parts if part.filename}
         if not sent:
-            return _openrosa_answer(
-                400, "error", "Required multipart POST field xml_submission_file missing."
-            )
+            return openrosa_answer(400, "error", "Required multipart POST field xml_submission_file missing.")
         try:
             self._receive(call, sent[0], files)
         except ProblemError as problem:
-            return _openrosa_answer(problem.status, "error", str(problem))
+            return openrosa_answer(problem.status, "error", str(problem))
         except InstanceError as error:
-            return _openrosa_answer(400, "error", str(error))
-        return _openrosa_answer(201, "", "full submission upload was successful!")
+            return openrosa_answer(400, "error", str(error))
+        return openrosa_answer(201, "", "full submission upload was successful!")
 
     def _receive(self, call: Call, xml: bytes, files: Mapping[str, bytes]) -> None:
         root = read_anyhow(xml)
@@ -220,7 +218,8 @@ class SubmissionRoutes:
                     self._platform.add_file(form, known.root, name, content)
 
 
-def _openrosa_answer(status: int, nature: str, text: str) -> Response:
+def openrosa_answer(status: int, nature: str, text: str) -> Response:
+    """OpenRosa's envelope; nature "error" for a refusal."""
     body = (
         '<OpenRosaResponse xmlns="http://openrosa.org/http/response" items="0">'
         f'<message nature="{nature}">{escape(text)}</message></OpenRosaResponse>'

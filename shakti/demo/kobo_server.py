@@ -6,7 +6,6 @@ import random
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
-from html import escape
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import urlencode
@@ -15,13 +14,13 @@ from shakti.demo.instances import as_kobo_sends, parse
 from shakti.demo.kobo_assets import Asset, Links
 from shakti.demo.kobo_call import BadRequestError, Call, ServerError, answer_json
 from shakti.demo.kobo_data import DataRoutes
+from shakti.demo.kobo_openrosa import OPENROSA, OpenRosaRoutes
 from shakti.demo.kobo_permission import Permission
-from shakti.demo.kobo_platform import CREATED, Pending, Platform, RefusedError
+from shakti.demo.kobo_platform import Pending, Platform, RefusedError
 from shakti.demo.kobo_projects import ProjectRoutes
 from shakti.demo.kobo_rows import Stored
 from shakti.demo.loopback import LoopbackServer, Request, Response, Route, compact
 
-OPENROSA = {"Content-Type": "text/xml; charset=utf-8", "X-OpenRosa-Version": "1.0"}
 HTML = {"Content-Type": "text/html; charset=utf-8"}
 PAGE_NOT_FOUND = Response(404, b"<h1>Page not found (404)</h1>", HTML)
 STATUS = {
@@ -69,8 +68,7 @@ class KoboServer(LoopbackServer):
             Route("GET", "/me/", self._me),
             *ProjectRoutes(self.platform, import_polls=import_polls).routes(),
             *DataRoutes(self.platform).routes("/api/v2/assets/{uid}/data/"),
-            Route("POST", "/submission", self._submission),
-            Route("POST", "/{owner}/submission", self._submission),
+            *OpenRosaRoutes(self.platform, url=lambda: self.url).routes(),
         )
 
     def close(self) -> None:
@@ -201,7 +199,7 @@ class KoboServer(LoopbackServer):
             if names is None:
                 continue
             known = True
-            if route.method == method:
+            if route.method in (method, request.method):
                 return self._run(route, request, names)
         if known:
             return answer_json(405, {"detail": f'Method "{request.method}" not allowed.'})
@@ -242,42 +240,11 @@ class KoboServer(LoopbackServer):
         }
         return answer_json(200, about)
 
-    def _submission(self, call: Call) -> Response:
-        if call.names.get("owner", self.platform.owner) != self.platform.owner:
-            return Response(404, _message("Not found."), OPENROSA)
-        _, files = call.fields()
-        if "xml_submission_file" not in files:
-            raise ServerError
-        headers = OPENROSA | {"Location": self.url + call.request.path}
-        try:
-            _, xml = files.pop("xml_submission_file")
-            named = dict(files.values())
-            status, asset, stored = self.platform.receive(xml, by=self.platform.owner, files=named)
-        except RefusedError as error:
-            return Response(error.status, _message(str(error)), headers)
-        if status != CREATED:
-            return Response(status, _message("Duplicate Instance"), headers)
-        return Response(status, self._receipt(asset, stored), headers)
-
-    def _receipt(self, asset: Asset, stored: Stored) -> bytes:
-        submitted, now = (
-            moment.astimezone(UTC).isoformat(timespec="microseconds")
-            for moment in (stored.submitted_at, self.clock())
-        )
-        return (
-            '<OpenRosaResponse xmlns="http://openrosa.org/http/response">\n'
-            "    <message>Successful submission.</message>\n"
-            '    <submissionMetadata xmlns="http://www.opendatakit.org/xforms" '
-            f'id="{asset.uid}"  instanceID="uuid:{stored.uuid}" submissionDate="{submitted}" '
-            f'isComplete="true" markedAsCompleteDate="{now}"/>\n'
-            "</OpenRosaResponse>\n"
-        ).encode()
-
 
 def _anonymous(request: Request) -> Response:
     """The answer without credentials, or with a scheme the API does not know: what is private is not there."""
     missing = "Authentication credentials were not provided."
-    if request.segments[-1:] == ("submission",):
+    if request.segments[-1:] in (("submission",), ("formList",)):
         body = f"<root><detail>{missing}</detail></root>".encode()
         return Response(401, body, OPENROSA | {"WWW-Authenticate": 'Digest realm="kobo"'})
     if request.segments[:3] in (("me",), ("api", "v2", "imports")):
@@ -290,12 +257,3 @@ def _anonymous(request: Request) -> Response:
 def _unauthorised(detail: str) -> Response:
     headers = {"Content-Type": "application/json", "WWW-Authenticate": "Session"}
     return Response(401, compact({"detail": detail}), headers)
-
-
-def _message(text: str) -> bytes:
-    return (
-        "<?xml version='1.0' encoding='UTF-8' ?>\n"
-        '<OpenRosaResponse xmlns="http://openrosa.org/http/response">\n'
-        f'        <message nature="">{escape(text)}</message>\n'
-        "</OpenRosaResponse>"
-    ).encode()
