@@ -59,10 +59,10 @@ class CentralServer(LoopbackServer):
             Route("GET", "/v1/projects", self._projects),
             Route("POST", "/v1/projects", self._new_project),
             Route("GET", PROJECT, self._project),
-            *FormRoutes(self.platform).routes(),
             *AccessRoutes(self.platform).routes(),
             *EntityRoutes(self.platform).routes(),
             *SubmissionRoutes(self.platform, url=lambda: self.domain or self.url, submitter=email).routes(),
+            *FormRoutes(self.platform).routes(),
         )
 
     # -- without HTTP: what a demonstration does to the platform itself
@@ -168,7 +168,7 @@ class CentralServer(LoopbackServer):
             answer = Response(problem.status, compact(problem.json), odata)
         except BrokenError:
             answer = Response(500, compact({"message": "Internal Server Error"}), JSON)
-        if not answer.body or "ETag" in answer.headers:
+        if not answer.body or "ETag" in answer.headers or ".svc/Entities" in request.path:
             return answer
         mark = body_etag(answer.body)
         if request.method == "GET" and request.headers.get("if-none-match") == mark:
