@@ -75,9 +75,14 @@ class _Mark:
             waiting=dict(found.get("waiting", {})),
         )
 
-    @property
-    def json(self) -> dict[str, Any]:
-        return asdict(self) | {"known": list(self.known)}
+
+@dataclass(frozen=True)
+class _Names:
+    """What a version of the asset is to us: our form and version, and the questions that are answered with a file."""
+
+    form_id: str
+    version: str
+    files: Sequence[str] = ()
 
 
 @dataclass
@@ -119,7 +124,8 @@ class KoboSource:
         self._path = f"api/v2/assets/{quote(asset, safe='')}/"
         self._versions: dict[tuple[str, str], FormVersion] = {}
         self._lost: dict[tuple[str, str], SkipRecord] = {}
-        self._files: dict[str, tuple[str, ...]] = {}
+        self._names: dict[str, _Names] = {}
+        self._asked: dict[str, tuple[str, ...]] = {}
         self._walked = _Walked()
         self._http = HttpSession(
             url,
@@ -146,6 +152,7 @@ class KoboSource:
         """Rows in the order of `_id`, from some rows before the newest one known."""
         self._lost.clear()  # a version that could not be had is asked for once in a run, and again in the next
         mark = _Mark.read(cursor)
+        self._names = {version: _Names(*found) for version, found in (cursor or {}).get("names", {}).items()}
         if cursor is None:
             mark = self._first_look(mark)
         start = mark.after == 0
@@ -165,7 +172,7 @@ class KoboSource:
                 newest=max(walked.mark.newest, *numbers),
                 waiting=self._waiting(walked.mark.waiting, rows),
             )
-            yield replace(page, cursor=walked.mark.json)
+            yield replace(page, cursor=self._cursor(walked.mark))
 
     def sweep(self, held: Held) -> Iterator[Page]:
         """What a walk cannot see. An empty listing is given on: the caller refuses it."""
@@ -178,13 +185,13 @@ class KoboSource:
         if self._was_read_whole(held):
             count = self._count()
             if count == walked.rows:
-                yield Page(cursor=replace(mark, count=count, swept=self._now().isoformat()).json)
+                yield Page(cursor=self._cursor(mark, count=count, swept=self._now()))
                 return
         elif not self._must_list(mark):
             mark, roots = self._news(mark)
             count = self._count()
             if count == (mark.count or 0) + walked.fresh and (yield from self._changed_roots(roots)):
-                yield Page(cursor=replace(mark, count=count).json)
+                yield Page(cursor=self._cursor(mark, count=count))
                 return
         yield from self._listed(held, self._look_again(mark))
 
@@ -209,6 +216,18 @@ class KoboSource:
         row = json.loads(raw)
         return self._submission(_root(row), row)
 
+    def _cursor(
+        self, mark: _Mark, *, count: int | None = None, swept: dt.datetime | None = None
+    ) -> dict[str, Any]:
+        """The mark as JSON, with what the versions are to us: the rows of the overlap need not ask again."""
+        found = asdict(mark) | {"known": list(mark.known)}
+        if count is not None:
+            found["count"] = count
+        if swept is not None:
+            found["swept"] = swept.isoformat()
+        names = {version: [one.form_id, one.version, list(one.files)] for version, one in self._names.items()}
+        return found | {"names": names}
+
     # listing everything
 
     def _must_list(self, mark: _Mark) -> bool:
@@ -231,7 +250,7 @@ class KoboSource:
         seen: set[str] = set()
         changed: dict[str, int] = {}
         count = 0
-        for rows in self._walk(None, fields=NARROW):
+        for rows in self._walk(0, fields=NARROW):
             count += len(rows)
             for row in rows:
                 root = _root(row)
@@ -250,7 +269,7 @@ class KoboSource:
         listing = frozenset(roots)
         if held.missing(listing):
             self._require_sight_of_every_row()
-        yield Page(listing=listing, cursor=replace(mark, count=count, swept=self._now().isoformat()).json)
+        yield Page(listing=listing, cursor=self._cursor(mark, count=count, swept=self._now()))
 
     def _require_sight_of_every_row(self) -> None:
         """GiveUp for an account with row-level permission: it gets fewer rows without any hint."""
@@ -267,7 +286,7 @@ class KoboSource:
 
     def _count(self) -> int:
         """How many rows there are."""
-        return int(self._rows(None, 1, ["_id"])["count"])
+        return int(self._rows({"_id": {"$gt": 0}}, 1, ["_id"])["count"])
 
     # what happened in between
 
@@ -285,12 +304,13 @@ class KoboSource:
 
     def _waiting(self, known: Mapping[str, int], rows: Sequence[Row]) -> Mapping[str, int]:
         """{_id: files that are there} of the rows whose answers name more files than that."""
-        if not self._files:
+        if not any(one.files for one in self._names.values()):
             return known
         waiting = dict(known)
         for row in rows:
             waiting.pop(str(row["_id"]), None)
-            asked = self._files.get(str(row.get("__version__") or ""), ())
+            names = self._names.get(str(row.get("__version__") or ""))
+            asked = names.files if names else ()
             there = _files_there(row)
             if asked and there < sum(_without_places(path) in asked for path in _answers(row)):
                 waiting[str(row["_id"])] = there
@@ -358,15 +378,15 @@ class KoboSource:
             return None
         return roots | {_root(row) for row in rows}
 
-    def _walk(self, after: int | None, fields: list[str] | None = None) -> Iterator[list[Row]]:
-        """All rows beyond `after` (None: all there are) in ascending `_id`, a page at a time; RetryLater when some are missing.
+    def _walk(self, after: int, fields: list[str] | None = None) -> Iterator[list[Row]]:
+        """All rows beyond `after` in ascending `_id`, a page at a time; RetryLater when some are missing.
 
         Not by `start`: rows deleted during the walk would move the window and others would be skipped. A page that is
         empty although the one before announced more is no end: an operator a server does not know matches nothing.
         """
         left = 0
         while True:
-            answer = self._rows(None if after is None else {"_id": {"$gt": after}}, self._page_rows, fields)
+            answer = self._rows({"_id": {"$gt": after}}, self._page_rows, fields)
             rows, count = answer["results"], int(answer["count"])
             if not rows:
                 if count or left:
@@ -376,7 +396,7 @@ class KoboSource:
                     )
                 return
             last = max(int(row["_id"]) for row in rows)
-            if after is not None and last <= after:
+            if last <= after:
                 raise GiveUp(
                     f"{self._http.place} sends the same rows again and again; it is not a KoboToolbox this program "
                     "knows. Nothing was lost; please report it."
@@ -396,10 +416,13 @@ class KoboSource:
             )
         return rows
 
-    def _rows(self, query: Mapping[str, Any] | None, limit: int, fields: list[str] | None = None) -> Any:
-        params = {"format": "json", "sort": '{"_id":1}', "limit": str(limit)}
-        if query is not None:
-            params["query"] = json.dumps(query)
+    def _rows(self, query: Mapping[str, Any], limit: int, fields: list[str] | None = None) -> Any:
+        params = {
+            "format": "json",
+            "query": json.dumps(query),
+            "sort": '{"_id":1}',
+            "limit": str(limit),
+        }
         if fields:
             params["fields"] = json.dumps(fields)
         try:
@@ -440,13 +463,13 @@ class KoboSource:
 
     def _submission(self, root: str, row: Row) -> Submission:
         native_version = str(row.get("__version__") or "")
-        form = self.form_version(self._uid, native_version)
+        names = self._names.get(native_version) or self._named(native_version)
         return Submission(
             source=self.name,
             native_form=self._uid,
             native_version=native_version,
-            form_id=form.form_id,
-            form_version=form.version,
+            form_id=names.form_id,
+            form_version=names.version,
             root_id=root,
             version_id=_version(row),
             changed_at=_utc(row),
@@ -457,6 +480,14 @@ class KoboSource:
             answers=_answers(row),
             native_id=str(row["_id"]),
         )
+
+    def _named(self, native_version: str) -> _Names:
+        """Our names for a version; kept, but for a row that names none: the deployed version will be another one day."""
+        form = self.form_version(self._uid, native_version)
+        names = _Names(form.form_id, form.version, self._asked.get(native_version, ()))
+        if native_version:
+            self._names[native_version] = names
+        return names
 
     def _fetch_version(self, native_form: str, native_version: str) -> FormVersion:
         path = f"api/v2/assets/{quote(native_form, safe='')}/"
@@ -472,9 +503,7 @@ class KoboSource:
         content = answer.get("content") or {}
         if not (content.get("settings") or {}).get("id_string"):
             asset = asset or self._asset(path)
-        files = files_asked_for(content)
-        if files:
-            self._files[native_version] = files
+        self._asked[native_version] = files_asked_for(content)
         return form_version_of(content, asset.get("content") or {})
 
     def _asset(self, path: str) -> Any:

@@ -39,7 +39,8 @@ class World:
 
     `spoil` puts a record there that cannot be read (the 98th instance, where it has a name); `lose` takes the place
     away from the source and `regain` gives it back; `remove` deletes the number-th instance, None where nothing can
-    be deleted. `requests` are what a server was asked; `secrets` must never be seen.
+    be deleted. `requests` are what a server was asked; `secrets` must never be seen. `restarted` makes the source anew,
+    as another process would.
     """
 
     source: Source
@@ -52,15 +53,19 @@ class World:
     requests: list[Request] = field(default_factory=list)
     secrets: tuple[str, ...] = ()
     fail: Callable[[], Any] = nothing
+    restarted: Callable[[], Source] | None = None
 
 
 def kobo(stack: ExitStack, folder: Path, workbook: Path, form: Form) -> World:
     clock = SetClock(NOW)
     server = stack.enter_context(KoboServer(clock=clock, token=TOKEN))
     asset = server.deploy(workbook)
-    source = KoboSource(
-        server.url, token=TOKEN, asset=asset, patience=AT_ONCE, page_rows=3, overlap_rows=2, now=clock
-    )
+
+    def source() -> Source:
+        reader = KoboSource(
+            server.url, token=TOKEN, asset=asset, patience=AT_ONCE, page_rows=3, overlap_rows=2, now=clock
+        )
+        return stack.enter_context(reader)
 
     def spoil() -> None:
         root = server.submit(instance_xml(98))
@@ -68,7 +73,7 @@ def kobo(stack: ExitStack, folder: Path, workbook: Path, form: Form) -> World:
         next(one for one in rows if one.root == root).row["__version__"] = "vLost"
 
     return World(
-        stack.enter_context(source),
+        source(),
         server.submit,
         spoil,
         server.permission.lose,
@@ -77,22 +82,27 @@ def kobo(stack: ExitStack, folder: Path, workbook: Path, form: Form) -> World:
         requests=server.requests,
         secrets=(TOKEN,),
         fail=lambda: server.trouble.next(*[broken(503)] * (AT_ONCE.tries + 1)),
+        restarted=source,
     )
 
 
 def central(stack: ExitStack, folder: Path, workbook: Path, form: Form) -> World:
     clock = SetClock(NOW)
     server = stack.enter_context(CentralServer(clock=clock, email=EMAIL, password=PASSWORD))
-    source = CentralSource(
-        server.url,
-        email=EMAIL,
-        password=PASSWORD,
-        project=server.project.id,
-        form=server.deploy(workbook),
-        patience=AT_ONCE,
-        page_rows=3,
-        now=clock,
-    )
+    form_id = server.deploy(workbook)
+
+    def source() -> Source:
+        reader = CentralSource(
+            server.url,
+            email=EMAIL,
+            password=PASSWORD,
+            project=server.project.id,
+            form=form_id,
+            patience=AT_ONCE,
+            page_rows=3,
+            now=clock,
+        )
+        return stack.enter_context(reader)
 
     def deliver(xml: str) -> None:
         clock.later(minutes=4)
@@ -103,7 +113,7 @@ def central(stack: ExitStack, folder: Path, workbook: Path, form: Form) -> World
         server.encrypt(instance_id(98))
 
     return World(
-        stack.enter_context(source),
+        source(),
         deliver,
         spoil,
         server.permission.lose,
@@ -112,6 +122,7 @@ def central(stack: ExitStack, folder: Path, workbook: Path, form: Form) -> World
         requests=server.requests,
         secrets=(PASSWORD,),
         fail=lambda: server.trouble.next(*[broken(503)] * (AT_ONCE.tries + 1)),
+        restarted=source,
     )
 
 
