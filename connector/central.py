@@ -401,7 +401,7 @@ class CentralSource:
     def _answers(self, row: Row, version: str) -> dict[str, str]:
         """The row's answers; from its XML where the form in service has lost a question that is marked."""
         if row["__system"].get("deletedAt") or self._shows_all(version, row):
-            return dict(_answers(row))
+            return _answers(row)
         xml = self._get(f"{self._path}/submissions/{quote(str(row['__id']), safe='')}.xml").content
         try:
             return read_instance(xml).answers
@@ -516,27 +516,32 @@ def _moved(since: str, newest: str, now: dt.datetime | None) -> str:
     return max(since, moment.isoformat(timespec="milliseconds").replace("+00:00", "Z"))
 
 
-def _answers(row: Row) -> Iterator[tuple[str, str]]:
-    for key, value in row.items():
-        if type(value) is str:
-            if value and key[:2] != "__" and "@odata." not in key:
-                yield key, value
-        elif value is not None and key[:2] != "__":
-            yield from _flat(key, value)
+def _answers(row: Row) -> dict[str, str]:
+    """Texts by path. Groups are nested objects, repeats lists of objects, numbers numbers: all becomes text again."""
+    answers: dict[str, str] = {}
+    _collect(answers, "", row)
+    return answers
 
 
-def _flat(path: str, value: Any) -> Iterator[tuple[str, str]]:
-    """Groups are nested objects, repeats lists of objects, numbers numbers; all becomes text by path again."""
-    if isinstance(value, list):
-        for position, one in enumerate(value, start=1):
-            # As in an instance: only several instances of a repeat are numbered.
-            yield from _flat(f"{path}[{position}]" if len(value) > 1 else path, one)
-    elif isinstance(value, Mapping):
-        for key, inner in value.items():
-            if key[:2] != "__" and "@odata." not in key:
-                yield from _flat(f"{path}/{key}", inner)
-    elif value is not None and value != "":
-        yield path, _text(value)
+def _collect(answers: dict[str, str], path: str, values: Row) -> None:
+    for name, value in values.items():
+        if value is None or value == "" or name[:2] == "__" or "@odata." in name:
+            continue
+        here = path + name
+        if type(value) is str:  # nearly all are: whole pages of rows pass through here
+            answers[here] = value
+        elif isinstance(value, dict):
+            _collect(answers, f"{here}/", value)
+        elif isinstance(value, list):
+            for position, one in enumerate(value, start=1):
+                # As in an instance: only several instances of a repeat are numbered.
+                own = f"{here}[{position}]" if len(value) > 1 else here
+                if isinstance(one, dict):
+                    _collect(answers, f"{own}/", one)
+                elif one is not None:
+                    answers[own] = _text(one)  # the numbers of a place on the map
+        else:
+            answers[here] = _text(value)
 
 
 def _text(value: Any) -> str:

@@ -96,6 +96,8 @@ def test_an_unreadable_file_is_quarantined_with_its_reason_and_stops_nothing(
     assert waiting.native_id == "broken/broken.xml"
     assert words in waiting.reason
     assert path.exists()
+    assert run(store, folder, form).counts == Counts(quarantined=1)  # it is tried again, and stays one
+    assert len(store.quarantined()) == 1
 
 
 def test_a_repaired_file_leaves_the_quarantine(store: Store, folder: Path, form: Form) -> None:
