@@ -96,8 +96,16 @@ def test_an_unreadable_file_is_quarantined_with_its_reason_and_stops_nothing(
     assert waiting.native_id == "broken/broken.xml"
     assert words in waiting.reason
     assert path.exists()
-    assert run(store, folder, form).counts == Counts(quarantined=1)  # it is tried again, and stays one
-    assert len(store.quarantined()) == 1
+
+
+def test_what_could_not_be_read_is_looked_at_again_and_the_rest_is_not(folder: Path, form: Form) -> None:
+    leave(folder, "broken", instance_xml(1)[:200])
+    leave(folder, "whole", instance_xml(2))
+    source = CollectSource(folder, forms=[form])
+    (first,) = source.pages(None)
+    (again,) = source.pages(first.cursor)
+    assert [one.native_id for one in again.unreadable] == ["broken/broken.xml"]
+    assert again.submissions == ()
 
 
 def test_a_repaired_file_leaves_the_quarantine(store: Store, folder: Path, form: Form) -> None:
