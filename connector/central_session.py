@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal, Self
 
 from connector.errors import RetryLater
-from connector.session import Answer, Body, HttpSession, Patience, Unauthorized
+from connector.session import NOTHING, Answer, Body, HttpSession, Patience, Unauthorized
 
 __all__ = ["CentralSession"]
 
@@ -64,7 +64,7 @@ class CentralSession:
         self,
         method: Literal["POST", "PATCH", "PUT", "DELETE"],
         path: str,
-        body: Body,
+        body: Body = NOTHING,
         params: Mapping[str, str] | None = None,
     ) -> Answer:
         """Change something, sent once; what was refused with 401 was not done and is sent in the new session."""
@@ -80,7 +80,7 @@ class CentralSession:
                 return ask()
             except Unauthorized:
                 self._token = None
-        found = self._http.log_in("v1/sessions", self._login())
+        found = self._http.post_json("v1/sessions", self._login())
         if not isinstance(found, dict) or "token" not in found:
             raise RetryLater(f"{self.place} opened no session; the next run tries again.")
         self._token = str(found["token"])

@@ -31,7 +31,17 @@ from urllib3.exceptions import MaxRetryError
 
 from connector.errors import ConnectorError, GiveUp, RetryLater
 
-__all__ = ["Answer", "Body", "HttpSession", "NotThere", "Patience", "RefusedWrite", "Unauthorized", "Upload"]
+__all__ = [
+    "NOTHING",
+    "Answer",
+    "Body",
+    "HttpSession",
+    "NotThere",
+    "Patience",
+    "RefusedWrite",
+    "Unauthorized",
+    "Upload",
+]
 
 CONNECT_SECONDS = 10.0
 READ_SECONDS = 150.0  # both platforms cut their own requests at 120 s: wait a little longer than they do
@@ -249,11 +259,11 @@ class HttpSession:
             url, params = self.address(urljoin(url, response.headers.get("Location", ""))), None
         raise GiveUp(f"{self.place} redirects in a circle; check the server's address (`url`) in config.yml.")
 
-    def log_in(self, path: str, body: Mapping[str, Any]) -> Any:
-        """The decoded JSON of a POST that only opens a session: repeated with patience, never redirected."""
-        return self.decoded(self._patiently(lambda: self._log_in_once(self.address(path), body)))
+    def post_json(self, path: str, body: Mapping[str, Any]) -> Any:
+        """The decoded JSON of a POST that changes nothing (it opens a session): repeated with patience, never redirected."""
+        return self.decoded(self._patiently(lambda: self._post_once(self.address(path), body)))
 
-    def _log_in_once(self, url: str, body: Mapping[str, Any]) -> Answer:
+    def _post_once(self, url: str, body: Mapping[str, Any]) -> Answer:
         response = self._send("POST", url, json=dict(body))
         self._refuse_redirect(response)
         self._refuse_bad_status(response, "")
