@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass, field, replace
 from graphlib import CycleError, TopologicalSorter
 from types import MappingProxyType
@@ -337,11 +337,7 @@ class _Builder:
         )
 
     def _fires(self, rules: tuple[Rule, ...]) -> dict[str, tuple[int, ...]]:
-        fires: dict[str, list[int]] = {}
-        for number, rule in enumerate(rules):
-            for path in self._spread(rule.expression.reads) | rule.expression.parts:
-                fires.setdefault(path, []).append(number)
-        return {path: tuple(numbers) for path, numbers in fires.items()}
+        return _readers(rules, lambda expression: self._spread(expression.reads) | expression.parts)
 
     def _spread(self, reads: frozenset[str]) -> set[str]:
         """Reading a group is reading all inside."""
@@ -374,6 +370,7 @@ class _Builder:
             rules=tuple(_awakening(rule, fires) for rule in rules),
             governor=governors,
             fires=fires,
+            names=_readers(rules, lambda expression: expression.named),
             watchers=self._watchers(),
             filtered=frozenset(
                 question.path for question in asked if question.choices and question.choices.filtered
@@ -425,6 +422,15 @@ class _Builder:
             else:
                 (new if action.new else first).append(pair)
         return tuple(first), tuple(new), {path: tuple(pairs) for path, pairs in changes.items()}
+
+
+def _readers(rules: tuple[Rule, ...], of: Callable[[Expression], Set[str]]) -> dict[str, tuple[int, ...]]:
+    """Path to the numbers of the rules whose expression has it among these paths."""
+    found: dict[str, list[int]] = {}
+    for number, rule in enumerate(rules):
+        for path in of(rule.expression):
+            found.setdefault(path, []).append(number)
+    return {path: tuple(numbers) for path, numbers in found.items()}
 
 
 def _awakening(rule: Rule, fires: Mapping[str, tuple[int, ...]]) -> Rule:

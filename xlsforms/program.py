@@ -71,7 +71,7 @@ class Program:
     """A form ready to be interviewed.
 
     `governor`: question or group to the nearest path with a relevance, at or above it; `fires`: path to
-    the numbers of the rules that read it; `watchers`: path to the questions whose choices depend on it;
+    the numbers of the rules that read it; `names`: path to those that name it without reading it; `watchers`: path to the questions whose choices depend on it;
     `filtered`: the questions with such choices; `order`: path to its place in `asked`; `repeats`: how many
     instances of each repeat this program is for; `counts`: repeat to the expression that says how many it
     should have; `new_values`: what a new instance begins with besides its defaults.
@@ -86,6 +86,7 @@ class Program:
     rules: tuple[Rule, ...]
     governor: Mapping[str, str]
     fires: Mapping[str, tuple[int, ...]]
+    names: Mapping[str, tuple[int, ...]]
     watchers: Mapping[str, tuple[str, ...]]
     filtered: frozenset[str]
     order: Mapping[str, int]
@@ -112,7 +113,7 @@ class Program:
         return found
 
     def _direct_and_restless(self, path: str) -> set[int]:
-        direct = set(self.fires.get(path, ()))
+        direct = {*self.fires.get(path, ()), *self.names.get(path, ())}
         seen, waiting = set(direct), list(direct)
         while waiting:
             for number in self._readers(self.rules[waiting.pop()]):
@@ -125,6 +126,7 @@ class Program:
         yield from rule.inner
         for path in rule.governed if rule.relevance else (rule.path,):
             yield from self.fires.get(path, ())
+            yield from self.names.get(path, ())
 
     def _restless(self, rule: Rule) -> bool:
         return rule.expression.volatile or (not rule.relevance and rule.path in self.by_path)

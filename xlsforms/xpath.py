@@ -46,7 +46,8 @@ def compile_with_facts(text: str, names: Names, here: str) -> tuple[Expression, 
         raise ExpressionError("it is nested too deeply") from None
     facts = compiler.facts
     reads, parts = frozenset(facts.reads), frozenset(facts.parts)
-    return Expression(text, code.run, code.kind, reads, parts, facts.volatile, facts.lingual), facts
+    named = frozenset(facts.named - reads - {here})
+    return Expression(text, code.run, code.kind, reads, parts, named, facts.volatile, facts.lingual), facts
 
 
 def compile_query(token: Token, names: Names, here: str) -> tuple[Query, Facts]:
@@ -311,7 +312,11 @@ class Compiler:
 
     def _branch_taken(self, first: bool, branches: list[Token]) -> Code:
         """Where `position(..) = 1` decides, the other branch is not read: a running total is no circle."""
-        Compiler(self.names, self.here, self.row, depth=self.depth, number=self.number).code(branches[first])
+        other = Compiler(
+            self.names, self.here, self.row, depth=self.depth, number=self.number, asking=self.asking
+        )
+        other.code(branches[first])
+        self.facts.named |= other.facts.reads | other.facts.named
         return self._deeper(branches[0 if first else 1])
 
     def _coalesce(self, arguments: list[Token]) -> Code:

@@ -383,3 +383,21 @@ def test_only_the_template_of_a_repeat_means_no_instance_yet(visits: Talk) -> No
     form = form_from_xml(xform[:first] + xform[end:])
     state = begin(form, now=NOW, instance_id="uuid:test")
     assert repeats(form, state, "visit") == 0
+
+
+def test_a_question_in_the_branch_that_is_never_taken_still_runs_the_rule_that_names_it(talk: Begin) -> None:
+    """As in JavaRosa, and as outside of repeats: what was typed over a calculation is computed again."""
+    log = talk("""
+        | survey |
+        | | type | name | label | calculation |
+        | | begin_repeat | row | Row | |
+        | | text | word | Word | |
+        | | text | typed | Typed | coalesce(substr('2026', 1, 3), if(1 = 2, ${word}, 'x')) |
+        | | integer | n | N | if(position(..) = 1, 5, ${m}) |
+        | | integer | m | M | |
+        | | end_repeat | | | |
+        """)
+    log.set("row[1]/typed", "mine").set("row[1]/n", "8")
+    assert (log.value("row[1]/typed"), log.value("row[1]/n")) == ("mine", "8")
+    log.set("row[1]/word", "a").set("row[1]/m", "3")
+    assert (log.value("row[1]/typed"), log.value("row[1]/n")) == ("02", "5")
