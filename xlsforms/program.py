@@ -102,7 +102,8 @@ class Program:
     _again: dict[str, tuple[int, ...]] = field(default_factory=dict, compare=False, repr=False)
 
     def after(self, path: str) -> tuple[int, ...]:
-        """The rules to run when this question is answered, though perhaps with the same answer.
+        """The rules to run when this question is answered, though perhaps with the same answer, or when this
+        repeat gains or loses an instance.
 
         Those that read it, and further down those that may come out otherwise on the same answers
         (chance, the clock, a calculation the user typed over).

@@ -124,10 +124,10 @@ def _notice(run: Run, repeat: str, first: int) -> None:
     for number, rule in enumerate(program.rules):
         if f"{rule.path}/".startswith(changed):
             run.wake((number,))
-    run.wake(program.fires.get(repeat, ()))
+    run.wake(program.after(repeat))
     for path in program.types:
         if path.startswith(changed):
-            run.wake(program.fires.get(path, ()))
+            run.wake(program.after(path))
             run.changed.add(path)
     run.settle()
     run.clear_stale_choices()

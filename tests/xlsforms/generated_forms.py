@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 COLUMNS = (
     "type", "name", "required", "relevant", "constraint", "calculation", "choice_filter", "default",
-    "trigger", "parameters",
+    "trigger", "parameters", "repeat_count",
 )  # fmt: skip
 LANGUAGES = ("English (en)", "বাংলা (bn)")
 NAMES = ("a", "b", "c", "d")
@@ -80,16 +80,18 @@ class Node:
 @dataclass(frozen=True)
 class Generated:
     """A form as a markdown table, the attached list if any, its languages, the kinds of
-    its questions by name, and the paths of its repeats."""
+    its questions by name, and the paths of its repeats; of those `open` that take another instance."""
 
     markdown: str
     places: str | None
     languages: tuple[str, ...]
     kinds: dict[str, str] = field(repr=False)
     repeats: tuple[str, ...] = ()
+    open: tuple[str, ...] = ()
 
-    def __repr__(self) -> str:
-        return f"\n{self.markdown}\n{self.places or ''}\n"
+    def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:
+        """How Hypothesis shows a form."""
+        printer.text(f"\n{self.markdown}\n{self.places or ''}\n")
 
 
 # --- expressions -----------------------------------------------------------------------------------
@@ -325,6 +327,8 @@ def _fill(draw: Draw, place: Place, known: list[Known], *, choice_names: bool, a
     kind = node.type
     if fields and draw(st.integers(0, 2)) == 0:
         cells["relevant"] = over.truth()
+    if node.repeats and draw(st.integers(0, 2)) == 0:
+        cells["repeat_count"] = _count(over)
     if node.inside is not None or kind == "note":
         return
     if kind == "calculate":
@@ -351,6 +355,16 @@ def _fill(draw: Draw, place: Place, known: list[Known], *, choice_names: bool, a
             cells["choice_filter"] = _choice_filter(over)
     if kind == "range":
         cells["parameters"] = "start=1 end=5 step=2"
+
+
+def _count(over: Expressions) -> str:
+    """How often a repeat stands: as somebody answered, as the answers have it, or always the same."""
+    options = ["2", *over._of("integer", "range") * 3]
+    if over._of("select_multiple"):
+        options += [f"count-selected({over._pick('select_multiple')})"]
+    if over.fields:
+        options += [f"if({over.truth(1)}, 3, 1)"]
+    return over.draw(st.sampled_from(options))
 
 
 def _choice_filter(over: Expressions) -> str:
@@ -393,13 +407,15 @@ def forms(draw: Draw, *, repeats: bool = False) -> Generated:
     markdown = _markdown(rows, parents, languages, fields)
     places = _places(parents) if "places.csv" in markdown else None
     kinds = {one.name: one.kind for one in known}
-    return Generated(markdown, places, languages, kinds, tuple(_repeats(nodes)))
+    repeating = dict(_repeats(nodes))
+    open_ = tuple(path for path, node in repeating.items() if "repeat_count" not in node.cells)
+    return Generated(markdown, places, languages, kinds, tuple(repeating), open_)
 
 
-def _repeats(nodes: list[Node], above: str = "") -> Iterator[str]:
+def _repeats(nodes: list[Node], above: str = "") -> Iterator[tuple[str, Node]]:
     for node in nodes:
         if node.repeats:
-            yield above + node.name
+            yield above + node.name, node
         yield from _repeats(node.inside or [], f"{above}{node.name}/")
 
 

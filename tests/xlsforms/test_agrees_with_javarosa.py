@@ -28,7 +28,7 @@ def reference() -> Iterator[JavaRosa]:
 @pytest.mark.java
 @needs_java
 @settings(WALK, max_examples=200, derandomize=True)
-@given(form=forms(), data=st.data())
+@given(form=forms(repeats=True), data=st.data())
 def test_both_engines_say_the_same_after_every_answer(
     reference: JavaRosa, form: Generated, data: st.DataObject
 ) -> None:
@@ -39,7 +39,7 @@ def test_both_engines_say_the_same_after_every_answer(
 @pytest.mark.nightly
 @needs_java
 @settings(WALK, max_examples=2000)
-@given(form=forms(), data=st.data())
+@given(form=forms(repeats=True), data=st.data())
 def test_both_engines_say_the_same_on_many_more_forms(
     reference: JavaRosa, form: Generated, data: st.DataObject
 ) -> None:

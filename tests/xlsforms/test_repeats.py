@@ -401,3 +401,24 @@ def test_a_question_in_the_branch_that_is_never_taken_still_runs_the_rule_that_n
     assert (log.value("row[1]/typed"), log.value("row[1]/n")) == ("mine", "8")
     log.set("row[1]/word", "a").set("row[1]/m", "3")
     assert (log.value("row[1]/typed"), log.value("row[1]/n")) == ("02", "5")
+
+
+def test_an_instance_more_or_less_computes_anew_all_that_hangs_on_it(talk: Begin) -> None:
+    """As in JavaRosa also what was typed over a calculation, and though nothing between has changed."""
+    log = talk("""
+        | survey |
+        | | type | name | label | calculation |
+        | | begin_repeat | row | Row | |
+        | | integer | n | N | |
+        | | end_repeat | | | |
+        | | calculate | many | | if(count(${row}) > 100, 1, 0) |
+        | | calculate | much | | if(sum(${n}) > 100, 1, 0) |
+        | | integer | first | First | ${many} + 1 |
+        | | integer | second | Second | ${much} + 1 |
+        """)
+    log.set("first", "9").set("second", "8")
+    log.state = add_repeat(log.form, log.state, "row", now=NOW)
+    assert (log.value("first"), log.value("second")) == ("1", "1")
+    log.set("first", "9").set("second", "8")
+    log.state = remove_repeat(log.form, log.state, "row", 1, now=NOW)
+    assert (log.value("first"), log.value("second")) == ("1", "1")
