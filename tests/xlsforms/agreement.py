@@ -39,7 +39,7 @@ OWN = frozenset(("start", "end", "meta/instanceID"))
 """Filled in by each engine for itself: the moment, and a random id."""
 
 
-class Differs(AssertionError):
+class Differs(AssertionError):  # noqa: N818  the word of the house: engines differ, nothing is broken
     """The engines do not say the same. One class for each thing they can differ in: Hypothesis then shows them all."""
 
 

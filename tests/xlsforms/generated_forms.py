@@ -323,14 +323,17 @@ def _fill(draw: Draw, place: Place, known: list[Known], *, choice_names: bool, a
     fields = tuple((one.name, one.kind) for one in known if one.repeat in (None, place.repeat))
     many = tuple((one.repeat, one.name, one.kind) for one in known if one.repeat not in (None, place.repeat))
     over = Expressions(draw, fields, many, place.direct, choice_names=choice_names)
-    cells = node.cells
-    kind = node.type
     if fields and draw(st.integers(0, 2)) == 0:
-        cells["relevant"] = over.truth()
+        node.cells["relevant"] = over.truth()
     if node.repeats and draw(st.integers(0, 2)) == 0:
-        cells["repeat_count"] = _count(over)
-    if node.inside is not None or kind == "note":
-        return
+        node.cells["repeat_count"] = _count(over)
+    if node.inside is None and node.type != "note":
+        triggers = [one.name for one in known if one.kind in QUESTIONS and one.repeat == place.repeat]
+        _fill_question(node, over, triggers, attached=attached)
+
+
+def _fill_question(node: Node, over: Expressions, triggers: list[str], *, attached: bool) -> None:
+    cells, kind, draw = node.cells, node.type, over.draw
     if kind == "calculate":
         shape = draw(st.sampled_from((over.number, over.text, over.text, over.truth, over.day)))
         cells["calculation"] = shape()
@@ -342,10 +345,10 @@ def _fill(draw: Draw, place: Place, known: list[Known], *, choice_names: bool, a
     if draw(st.integers(0, 4)) == 0:
         cells["required"] = "yes" if draw(st.booleans()) else over.truth(1)
     if kind != "acknowledge" and draw(st.integers(0, 3)) == 0:
-        cells["constraint"] = Expressions(draw, fields, dot=kind, choice_names=choice_names).truth()
-    if kind in ("text", "integer") and fields and draw(st.integers(0, 7)) == 0:
+        own = Expressions(draw, over.fields, dot=kind, choice_names=over.choice_names)
+        cells["constraint"] = own.truth()
+    if kind in ("text", "integer") and over.fields and draw(st.integers(0, 7)) == 0:
         cells["calculation"] = over.text() if kind == "text" else f"int({over.number()})"
-        triggers = [one.name for one in known if one.kind in QUESTIONS and one.repeat == place.repeat]
         if triggers and draw(st.booleans()):
             cells["trigger"] = f"${{{draw(st.sampled_from(triggers))}}}"
     if kind in ("select_one", "select_multiple"):
