@@ -11,7 +11,7 @@ from .choices import Choices
 from .errors import FormError
 from .expression import Expression
 from .grammar import ExpressionError, call_arguments, call_name, is_call, parse
-from .model import Bind, Control, Model, Words, walk
+from .model import Bind, Control, Model, SetValue, Words, walk
 from .program import Asked, Program, Rule
 from .repeats import REPEAT, Counts, number_of, unnumbered, written_out
 from .secondary import Query, Table
@@ -405,6 +405,15 @@ class _Builder:
             return self.memory.texts
         return texts
 
+    def _set_value(self, action: SetValue) -> Expression:
+        """What is set, as seen from the question it is set at; pyxform writes it as seen from the trigger."""
+        if action.on is None:
+            return self.expression(action.expression, action.path, "default")
+        try:
+            return self.expression(action.expression, action.path, "calculation")
+        except FormError:
+            return self.expression(action.expression, action.on, "calculation")
+
     def _set_values(self) -> tuple[_Values, _Values, dict[str, _Values]]:
         """What is set when the form is opened, when an instance is made, and by a change of which question."""
         first: list[tuple[str, Expression]] = []
@@ -415,8 +424,7 @@ class _Builder:
                 raise FormError(
                     f"{self.where}: a value is set at '{action.path}', where there is no question."
                 )
-            what = "default" if action.on is None else "calculation"
-            pair = action.path, self.expression(action.expression, action.path, what)
+            pair = action.path, self._set_value(action)
             if action.on is not None:
                 changes.setdefault(action.on, []).append(pair)
             else:

@@ -15,7 +15,7 @@ from .program import Program
 from .repeats import Counts, nested, unnumbered
 from .secondary import Table
 from .texts import code_of
-from .workbook import MAX_BYTES, read_csv, require_readable, to_xform
+from .workbook import MAX_BYTES, Converted, read_csv, require_readable, to_xform
 from .xform import read_model
 
 KINDS = frozenset(
@@ -176,13 +176,24 @@ def load_form(path: Path, *, media: Path | None = None) -> Form:
     Repeats and kinds of question that a conversation cannot ask are found by `xlsforms.begin` only.
     Raises FormError.
     """
-    if path.suffix.lower() == ".xml":
-        require_readable(path)
-        xml = path.read_text(encoding="utf-8-sig")
-    else:
-        xml = to_xform(path).xform
-    model = read_model(xml, str(path))
-    form = _form(xml, model, _attached(model, media or path.parent, str(path)), str(path))
+    return form_of(read_xform(path), path, media=media)
+
+
+def read_xform(path: Path, *, untrusted: bool = False) -> Converted:
+    """The XForm of a workbook, or of a file that is one; `untrusted` as in `to_xform`. Raises FormError."""
+    if path.suffix.lower() != ".xml":
+        return to_xform(path, untrusted=untrusted)
+    require_readable(path)
+    try:
+        return Converted(path.read_text(encoding="utf-8-sig"), ())
+    except UnicodeDecodeError as err:
+        raise FormError(f"{path}: is not UTF-8 text.") from err
+
+
+def form_of(converted: Converted, path: Path, *, media: Path | None = None) -> Form:
+    """What `load_form` makes of the XForm of the file at `path`."""
+    model = read_model(converted.xform, str(path))
+    form = _form(converted.xform, model, _attached(model, media or path.parent, str(path)), str(path))
     if form.obstacle is None:
         _ = form.program
     return form

@@ -25,8 +25,9 @@ MAX_BYTES = 5 * 1024 * 1024
 MAX_UNPACKED = 30 * 1024 * 1024
 """An .xlsx unpacked. Ours hold under 1 MB; 300,000 rows hold 50."""
 
-HEAVY, HEAVY_UNPACKED = 200 * 1024, 2 * 1024 * 1024
-"""From here on a workbook is converted apart, within MAX_MEMORY bytes and MAX_SECONDS of work (MAX_WAIT by the clock)."""
+HEAVY, HEAVY_TEXT, HEAVY_UNPACKED = 200 * 1024, 100 * 1024, 2 * 1024 * 1024
+"""From here on a workbook (one of plain text, .md or .csv; an .xlsx unpacked) is converted apart, within MAX_MEMORY
+bytes and MAX_SECONDS of work (MAX_WAIT by the clock)."""
 
 MAX_MEMORY, MAX_SECONDS, MAX_WAIT = 512 * 1024 * 1024, 4, 30
 
@@ -73,7 +74,8 @@ def to_xform(path: Path, *, untrusted: bool = False) -> Converted:
             f"{path}: its sheets hold {unpacked // 1024 // 1024} MB; a form is never that large. Delete empty or"
             " copied rows and save it again."
         )
-    if untrusted or path.stat().st_size > HEAVY or unpacked > HEAVY_UNPACKED:
+    heavy = HEAVY_TEXT if path.suffix.lower() in (".md", ".csv") else HEAVY
+    if untrusted or path.stat().st_size > heavy or unpacked > HEAVY_UNPACKED:
         return _converted_apart(path)
     return _converted(path)
 
@@ -102,8 +104,13 @@ def _converted(path: Path) -> Converted:
         raise FormError(f"{path}: {_one_line(err)}") from err
     except RecursionError:
         raise FormError(f"{path}: its groups are nested too deeply.") from None
-    except _UNREADABLE as err:
+    except (BadZipFile, OSError) as err:
         raise FormError(f"{path}: cannot be opened as a workbook ({_one_line(err)}).") from err
+    except Exception as err:  # whatever pyxform trips over is the author's to know, not a crash
+        raise FormError(
+            f"{path}: pyxform cannot read it ({type(err).__name__}: {_one_line(err)});"
+            " look for empty or misplaced cells in its sheets."
+        ) from err
     return Converted(result.xform, tuple(dict.fromkeys(result.warnings)))
 
 

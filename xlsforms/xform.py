@@ -15,6 +15,7 @@ from .model import Bind, Control, Itemset, ListSource, Model, Node, Output, Repe
 XFORMS = "http://www.w3.org/2002/xforms"
 XHTML = "http://www.w3.org/1999/xhtml"
 JAVAROSA = "http://openrosa.org/javarosa"
+ENTITIES = "http://www.opendatakit.org/xforms/entities"
 EVALUATION = "urn:shakti:evaluation:1"
 """The namespace of the attributes that say what a question means to us."""
 
@@ -87,6 +88,7 @@ def read_model(xml: str, where: str) -> Model:
         itext=MappingProxyType(itext),
         itext_forms=MappingProxyType(forms),
         default_language=default,
+        entities=model.get(f"{{{ENTITIES}}}entities-version") is not None,
     )
 
 
@@ -208,7 +210,7 @@ class _Reader:
         for element in parent.iterfind(f"{{{XFORMS}}}setvalue"):
             events = (element.get("event") or "").split()
             value = element.get("value") or _quoted(element.text or "")
-            path = self.path(element.get("ref") or "")
+            path = self._ref(element, "")
             if "odk-instance-first-load" in events or "xforms-ready" in events:
                 self.set_values.append(SetValue(path, value, None))
             if "odk-new-repeat" in events:

@@ -342,9 +342,11 @@ class Compiler:
             own = run.own(here) if drawn else run.values.get(here)
             if not own:
                 return fresh.run(run)
-            return own == "1" if fresh.kind == "boolean" else own
+            return closures.as_truth(own) if truth else own
 
-        return Code(once, fresh.kind)
+        truth = fresh.kind == "boolean"
+        # A truth may turn out to be a text that stood there before: its code says so by having nodes.
+        return Code(once, fresh.kind, nodes=(lambda run: [once(run)]) if truth else None)
 
     def _position(self, arguments: list[Token]) -> Code:
         if arguments:
@@ -363,7 +365,8 @@ class Compiler:
         origin, steps = flatten(token)
         if is_call(origin) and call_name(origin) != "current":
             raise ExpressionError(f"'{shown(steps)}' names no question")
-        steps = self._beside(steps[1:]) if origin == "/" else self._relative(steps)
+        here = self.asking if is_call(origin) else None
+        steps = self._beside(steps[1:]) if origin == "/" else self._relative(steps, here)
         path = "/".join(step.name for step in steps)
         if self.names.kind(path) is None and not self.names.is_part(path):
             raise ExpressionError(f"there is no question at /{self.names.root}/{unnumbered(path)}")

@@ -52,11 +52,12 @@ Draw = Callable[..., Any]
 
 @dataclass(frozen=True)
 class Known:
-    """A field that expressions may read, and the name of the repeat it stands in."""
+    """A field that expressions may read, the name of the repeat it stands in, and of what directly holds it."""
 
     name: str
     kind: str
     repeat: str | None
+    holder: str | None
 
 
 @dataclass
@@ -298,23 +299,29 @@ def _skeleton(draw: Draw, depth: int, counter: list[int], *, repeats: bool) -> l
 
 @dataclass(frozen=True)
 class Place:
-    """A node, the name of the repeat around it, and whether the repeat is what directly holds it."""
+    """A node, the name of the repeat around it, and of the group or repeat that directly holds it."""
 
     node: Node
     repeat: str | None
-    direct: bool
+    holder: str | None
+
+    def triggers(self, known: Sequence[Known]) -> list[str]:
+        """What may set off its calculation. Inside a repeat only what stands beside it: pyxform writes the
+        calculation as seen from the trigger, and JavaRosa reads it as seen from here."""
+        near = [one for one in known if one.repeat == self.repeat and one.kind in QUESTIONS]
+        return [one.name for one in near if self.repeat is None or one.holder == self.holder]
 
 
 def _in_order(
-    draw: Draw, nodes: list[Node], repeat: str | None = None, *, direct: bool = False
+    draw: Draw, nodes: list[Node], repeat: str | None = None, holder: str | None = None
 ) -> list[Place]:
     """Every node once, what holds it first; among brothers the order is drawn."""
     ordered = []
     for node in draw(st.permutations(nodes)):
-        ordered.append(Place(node, repeat, direct))
+        ordered.append(Place(node, repeat, holder))
         if node.inside is not None:
             within = node.name if node.repeats else repeat
-            ordered += _in_order(draw, node.inside, within, direct=node.repeats)
+            ordered += _in_order(draw, node.inside, within, node.name)
     return ordered
 
 
@@ -322,14 +329,19 @@ def _fill(draw: Draw, place: Place, known: list[Known], *, choice_names: bool, a
     node = place.node
     fields = tuple((one.name, one.kind) for one in known if one.repeat in (None, place.repeat))
     many = tuple((one.repeat, one.name, one.kind) for one in known if one.repeat not in (None, place.repeat))
-    over = Expressions(draw, fields, many, place.direct, choice_names=choice_names)
+    over = Expressions(
+        draw,
+        fields,
+        many,
+        place.holder is not None and place.holder == place.repeat,
+        choice_names=choice_names,
+    )
     if fields and draw(st.integers(0, 2)) == 0:
         node.cells["relevant"] = over.truth()
     if node.repeats and draw(st.integers(0, 2)) == 0:
         node.cells["repeat_count"] = _count(over)
     if node.inside is None and node.type != "note":
-        triggers = [one.name for one in known if one.kind in QUESTIONS and one.repeat == place.repeat]
-        _fill_question(node, over, triggers, attached=attached)
+        _fill_question(node, over, place.triggers(known), attached=attached)
 
 
 def _fill_question(node: Node, over: Expressions, triggers: list[str], *, attached: bool) -> None:
@@ -403,7 +415,7 @@ def forms(draw: Draw, *, repeats: bool = False) -> Generated:
         kind = place.node.type
         _fill(draw, place, known, choice_names=not languages, attached=attached)
         if place.node.inside is None and kind != "note":
-            known.append(Known(place.node.name, kind, place.repeat))
+            known.append(Known(place.node.name, kind, place.repeat, place.holder))
     fields = tuple((one.name, one.kind) for one in known if one.repeat is None)
     parents = [draw(st.sampled_from(("a", "b", ""))) for _ in NAMES]
     rows = [row for node in nodes for row in node.rows()]

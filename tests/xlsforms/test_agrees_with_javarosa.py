@@ -165,3 +165,53 @@ def test_once_does_not_keep_a_value_that_does_not_apply(talk: Callable[..., Talk
     )
     assert asked.set("word", "a").set("word", "b").set("n", "1").value("kept") == "b"
     assert asked.set("word", "c").value("kept") == "b"
+
+
+def test_once_keeps_what_stood_there_before_though_it_computes_a_truth(talk: Callable[..., Talk]) -> None:
+    asked = talk(
+        """
+        | survey |
+        | | type | name | label | calculation | default |
+        | | calculate | grown | | true() | |
+        | | text | word | Word | once(${grown}) | b |
+        | | text | other | Other | once(${grown}) | |
+        | | calculate | both | | if(once(${grown}) and ${grown}, 'yes', 'no') | |
+        """
+    )
+    assert (asked.value("word"), asked.value("other"), asked.value("both")) == ("b", "1", "yes")
+
+
+def test_a_triggered_calculation_sees_what_its_author_named_from_wherever_it_stands(
+    talk: Callable[..., Talk],
+) -> None:
+    """JavaRosa finds nothing at the path that pyxform writes here, and reads a blank."""
+    asked = talk(
+        """
+        | survey |
+        | | type | name | label | calculation | trigger |
+        | | begin_repeat | row | Row | | |
+        | | text | first | First | | |
+        | | begin_group | g | G | | |
+        | | text | word | Word | | |
+        | | text | made | Made | concat(${word}, '!') | ${first} |
+        | | end_group | | | | |
+        | | end_repeat | | | | |
+        """
+    )
+    asked.set("row[1]/g/word", "hello").set("row[1]/first", "a")
+    assert asked.value("row[1]/g/made") == "hello!"
+
+
+def test_an_instance_can_begin_with_what_the_one_before_it_has(talk: Callable[..., Talk]) -> None:
+    """The way that the XLSForm documentation shows."""
+    asked = talk(
+        """
+        | survey |
+        | | type | name | label | default |
+        | | begin_repeat | row | Row | |
+        | | text | street | Street | ${last}[position() = position(current()/..) - 1]/street |
+        | | end_repeat | | | |
+        """.replace("${last}", "/data/row")
+    )
+    asked.say("Main road", "add")
+    assert asked.value("row[2]/street") == "Main road"
