@@ -152,21 +152,36 @@ class Form:
 
     @cached_property
     def obstacle(self) -> str | None:
-        """Why a conversation cannot ask this form yet: a repeat, or a kind of question; None when it can."""
-        inside = nested(self.model.repeats)
-        if inside:
-            return f"the repeat {inside[0]} inside the repeat {inside[1]} is not yet asked in chat; use a phone or the web form."
-        for repeat in self.repeats:
-            many = sum(question.path.startswith(f"{repeat}/") for question in self.questions)
-            if many > MOST_REPEATED:
-                return f"the repeat {repeat} has {many} questions; a conversation repeats {MOST_REPEATED} at most."
+        """Why a conversation cannot ask this form yet: a repeat, a list, a kind of question; None when it can."""
+        return next(self._obstacles(), None)
+
+    def _obstacles(self) -> Iterator[str]:
+        if self.model.entities:
+            yield "it makes or changes entities, which is not yet done in chat; use a phone or the web form."
+        yield from self._obstacles_in_repeats()
+        for source in self.model.lists:
+            if source.src is not None and _file_name(source) is None:
+                yield f"the list '{source.id}' comes from {source.src}; only CSV files are read in chat."
         for control in self.model.controls:
             question = self._questions.get(control.path)
             if question is None:
-                return f"the form asks for '{control.path}' but has no place to keep the answer."
-            if question.kind not in KINDS:
-                return f"question {control.path} is of the kind '{question.kind}', not yet asked in chat."
-        return None
+                yield f"the form asks for '{control.path}' but has no place to keep the answer."
+            elif question.kind not in KINDS:
+                yield f"question {control.path} is of the kind '{question.kind}', not yet asked in chat."
+            elif control.itemset is not None and "instance(" not in control.itemset.nodeset:
+                yield f"question {control.path} takes its choices from other answers, not yet asked in chat."
+
+    def _obstacles_in_repeats(self) -> Iterator[str]:
+        inside = nested(self.model.repeats)
+        if inside:
+            yield (
+                f"the repeat {inside[0]} inside the repeat {inside[1]} is not yet asked in chat;"
+                " use a phone or the web form."
+            )
+        for repeat in self.repeats:
+            many = sum(question.path.startswith(f"{repeat}/") for question in self.questions)
+            if many > MOST_REPEATED:
+                yield f"the repeat {repeat} has {many} questions; a conversation repeats {MOST_REPEATED} at most."
 
 
 def load_form(path: Path, *, media: Path | None = None) -> Form:

@@ -164,8 +164,44 @@ def convert_within_limits() -> None:
 
 
 def sheets(path: Path) -> dict[str, tuple[Row, ...]]:
-    """The rows of every sheet below its header row, by the sheet's name; .xlsx only."""
+    """The rows of every sheet below its header row, by the sheet's name. Raises FormError.
+
+    In .md and .csv, where all sheets stand below one another, rows are counted from the header of their sheet and
+    without the empty ones, as pyxform counts them.
+    """
     require_readable(path)
+    return _sheets_of_xlsx(path) if path.suffix.lower() == ".xlsx" else _sheets_by_pyxform(path)
+
+
+def _sheets_by_pyxform(path: Path) -> dict[str, tuple[Row, ...]]:
+    from pyxform.xls2json_backends import csv_to_dict, md_to_dict, xls_to_dict  # noqa: PLC0415  slow to import
+
+    readers = {".xls": xls_to_dict, ".csv": csv_to_dict, ".md": md_to_dict}
+    try:
+        found = readers[path.suffix.lower()](path)
+    except Exception as err:  # as when it converts
+        raise FormError(f"{path}: cannot be opened as a workbook ({_one_line(err)}).") from err
+    names = {name for name in found if name != "sheet_names" and not name.endswith("_header")}
+    return {name: tuple(_counted(found[name], name, path)) for name in sorted(names)}
+
+
+def _counted(rows: list[dict[str, object]], sheet: str, path: Path) -> Iterator[Row]:
+    for number, row in enumerate(rows, start=2):
+        if number > MAX_ROWS:
+            raise _too_long(sheet, path)
+        cells = {name: _text(cell) for name, cell in row.items() if name and _text(cell)}
+        if cells:
+            yield Row(number, cells)
+
+
+def _too_long(sheet: str, path: Path) -> FormError:
+    return FormError(
+        f"{path}: the sheet '{sheet}' goes on beyond row {MAX_ROWS:,}; a form is never that long."
+        " Delete empty or copied rows and save it again."
+    )
+
+
+def _sheets_of_xlsx(path: Path) -> dict[str, tuple[Row, ...]]:
     if _unpacked_bytes(path) > MAX_UNPACKED:
         raise FormError(f"{path}: its sheets hold more than any form does; delete empty or copied rows.")
     from openpyxl import load_workbook  # noqa: PLC0415  as slow as pyxform
@@ -187,10 +223,7 @@ def _rows(sheet: Any, path: Path) -> Iterator[Row]:
     header = [_text(cell) for cell in next(lines, ())]
     for number, line in enumerate(lines, start=2):
         if number > MAX_ROWS:
-            raise FormError(
-                f"{path}: the sheet '{sheet.title}' goes on beyond row {MAX_ROWS:,}; a form is never that long."
-                " Delete empty or copied rows and save it again."
-            )
+            raise _too_long(sheet.title, path)
         cells = {name: _text(cell) for name, cell in zip(header, line, strict=False) if name and _text(cell)}
         if cells:
             yield Row(number, cells)

@@ -91,10 +91,8 @@ def _whole(form: Form, book: Book) -> Iterator[Finding]:
 
 
 def _rows_not_seen(path: Path) -> Finding:
-    why = f"{path.name} is not an .xlsx workbook, so its rows were not looked at one by one."
-    return Finding(
-        "note", "workbook", None, why, "Check the .xlsx workbook it comes from, or save it as one."
-    )
+    why = f"{path.name} is not a workbook, so its rows were not looked at one by one."
+    return Finding("note", "workbook", None, why, "Check the workbook it comes from.")
 
 
 def _advice(warning: str) -> Finding:
