@@ -146,7 +146,7 @@ class Both:
         self._same(VerdictDiffers, {"": verdict}, {"": self.told.verdict})
         values = {path: text for path, text in self.told.values.items() if path not in OWN}
         self._same(ValueDiffers, self._values(), values)
-        self._same(QuestionDiffers, self._questions(), _trimmed(self.told.questions))
+        self._same(QuestionDiffers, self._questions(), _trimmed(self.told))
 
     def _same(self, kind: type[Differs], ours: Mapping[str, object], theirs: Mapping[str, object]) -> None:
         differences = [
@@ -200,9 +200,13 @@ class Both:
         return "after " + "; ".join(self.steps or ["opening"])
 
 
-def _trimmed(questions: dict[str, Seen]) -> dict[str, Seen]:
-    """Blanks at the ends of a label are shown by JavaRosa and not by us; nobody sees them."""
-    return {path: replace(seen, label=seen.label.strip()) for path, seen in questions.items()}
+def _trimmed(told: Told) -> dict[str, Seen]:
+    """Blanks at the ends of a label are shown by JavaRosa and not by us; nobody sees them. And a text of blanks
+    alone, which calculations can make, is no answer when it is given here, so no constraint is asked about it."""
+    return {
+        path: replace(seen, label=seen.label.strip(), holds=seen.holds or not told.values[path].strip())
+        for path, seen in told.questions.items()
+    }
 
 
 def unnumbered(path: str) -> str:

@@ -229,14 +229,17 @@ class Expressions:
             shapes += ["sum(${{{1}}})", "min(${{{1}}})", "indexed-repeat(${{{1}}}, ${{{0}}}, 1)"] * 2
         return self.draw(st.sampled_from(shapes)).format(repeat, name)
 
+    def _many_texts(self) -> list[tuple[str, str, str]]:
+        return [one for one in self.many if one[2] not in ("time", "dateTime")]
+
     def _one_of_many(self, _: int) -> str:
-        repeat, name, _kind = self.draw(st.sampled_from(self.many))
+        repeat, name, _kind = self.draw(st.sampled_from(self._many_texts()))
         shapes = ("join(' ', ${{{1}}})", "indexed-repeat(${{{1}}}, ${{{0}}}, 2)")
         return self.draw(st.sampled_from(shapes)).format(repeat, name)
 
     def text(self, depth: int = 2) -> str:
         options: list[Callable[[int], str]] = [lambda _: self.draw(st.sampled_from(("'a'", "'x y'", "''")))]
-        if any(kind in ("text", "select_one", "integer") for *_, kind in self.many):
+        if self._many_texts():
             options += [self._one_of_many] * 2
         if self.fields:
             options += [
