@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from connector.central_session import CentralSession
 from connector.deploy.package import Package, meaning
-from connector.deploy.plan import InService, Place, Plan
+from connector.deploy.plan import InService, NotInServiceError, Place, Plan
 from connector.errors import ConnectorError, GiveUp, RetryLater
 from connector.session import Answer, Body, NotThere, Patience, RefusedWrite, Upload
 from connector.store import Deployment
@@ -70,7 +70,7 @@ class CentralPlatform:
         form = self._form(form_id)
         if form is None or form.get("publishedAt") is None:
             if lists_only:
-                raise GiveUp(
+                raise NotInServiceError(
                     f"{form_id} is not published on {self._place} yet; run `shakti forms deploy central` first."
                 )
             note = "an unpublished draft stood there and is replaced"
