@@ -384,6 +384,7 @@ class Compiler:
         if place.constant:
             wanted = number(None)
             first = max(int(wanted), 1) if wanted == wanted and abs(wanted) < functions.MANY else 1  # noqa: PLR0124
+            self.facts.named.update(places)
             places = places[first - 1 : first]
             if places == [self.here] or not places:
                 return closures.constant("")

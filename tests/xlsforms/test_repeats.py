@@ -396,11 +396,12 @@ def test_a_question_in_the_branch_that_is_never_taken_still_runs_the_rule_that_n
         | | integer | n | N | if(position(..) = 1, 5, ${m}) |
         | | integer | m | M | |
         | | end_repeat | | | |
+        | | text | second | Second | concat('-', indexed-repeat(${word}, ${row}, 2)) |
         """)
-    log.set("row[1]/typed", "mine").set("row[1]/n", "8")
-    assert (log.value("row[1]/typed"), log.value("row[1]/n")) == ("mine", "8")
+    log.set("row[1]/typed", "mine").set("row[1]/n", "8").set("second", "mine")
+    assert [log.value(path) for path in ("row[1]/typed", "row[1]/n", "second")] == ["mine", "8", "mine"]
     log.set("row[1]/word", "a").set("row[1]/m", "3")
-    assert (log.value("row[1]/typed"), log.value("row[1]/n")) == ("02", "5")
+    assert [log.value(path) for path in ("row[1]/typed", "row[1]/n", "second")] == ["02", "5", "-"]
 
 
 def test_an_instance_more_or_less_computes_anew_all_that_hangs_on_it(talk: Begin) -> None:
