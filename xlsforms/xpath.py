@@ -350,9 +350,10 @@ class Compiler:
 
     def _position(self, arguments: list[Token]) -> Code:
         if arguments:
-            return closures.constant(
-                float(number_of(self._single_path(arguments[0]).rpartition("/")[2]) or 1)
-            )
+            path = self._single_path(arguments[0])
+            if path.endswith("]"):  # settled here; but an instance more or less runs the rule, as in JavaRosa
+                self.facts.named.add(unnumbered(path))
+            return closures.constant(float(number_of(path.rpartition("/")[2]) or 1))
         if self.number is not None:
             return closures.constant(self.number)
         if self.row is None:

@@ -411,15 +411,16 @@ def test_an_instance_more_or_less_computes_anew_all_that_hangs_on_it(talk: Begin
         | | type | name | label | calculation |
         | | begin_repeat | row | Row | |
         | | integer | n | N | |
+        | | integer | place | Place | position(..) |
         | | end_repeat | | | |
         | | calculate | many | | if(count(${row}) > 100, 1, 0) |
         | | calculate | much | | if(sum(${n}) > 100, 1, 0) |
         | | integer | first | First | ${many} + 1 |
         | | integer | second | Second | ${much} + 1 |
         """)
-    log.set("first", "9").set("second", "8")
+    log.set("first", "9").set("second", "8").set("row[1]/place", "7")
     log.state = add_repeat(log.form, log.state, "row", now=NOW)
-    assert (log.value("first"), log.value("second")) == ("1", "1")
+    assert [log.value(path) for path in ("first", "second", "row[1]/place")] == ["1", "1", "1"]
     log.set("first", "9").set("second", "8")
     log.state = remove_repeat(log.form, log.state, "row", 1, now=NOW)
     assert (log.value("first"), log.value("second")) == ("1", "1")
