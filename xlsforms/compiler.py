@@ -13,7 +13,7 @@ from .expression import Expression
 from .grammar import ExpressionError, call_arguments, call_name, is_call, parse
 from .model import Bind, Control, Model, SetValue, Words, walk
 from .program import Asked, Program, Rule
-from .repeats import REPEAT, Counts, number_of, unnumbered, written_out
+from .repeats import MAX_INSTANCES, REPEAT, Counts, number_of, unnumbered, written_out
 from .secondary import Query, Table
 from .texts import EMPTY, MEDIA, Text, label_text, message_text, other_form
 from .xpath import compile_query, compile_with_facts
@@ -31,6 +31,9 @@ MAX_CHAINED = 10
 
 MOST_SHOWN = 300
 """Characters of an expression in a message."""
+
+MAX_READS = 200_000
+"""Answers that all rules of a form read together when each of its repeats stands as often as it may."""
 
 NO_REPEATS: Counts = MappingProxyType({})
 
@@ -329,12 +332,27 @@ class _Builder:
             governed.setdefault(over, []).append(path)
         return tuple(
             Rule(
-                path, rules[what, path], True, tuple(governed[path]), above[path], tuple(inner.get(path, ()))
+                path,
+                rules[what, path],
+                True,
+                tuple(governed[path]),
+                above[path],
+                tuple(inner.get(path, ())),
+                weight=_weight(rules[what, path]),
             )
             if what == _APPLIES
-            else Rule(path, rules[what, path], False)
+            else Rule(path, rules[what, path], False, weight=_weight(rules[what, path]))
             for what, path in order
         )
+
+    def _require_bearable(self, rules: tuple[Rule, ...]) -> None:
+        """Looked at once, with one instance of each repeat; what a conversation may make of them is reckoned."""
+        reads = sum(map(_at_most, rules)) if set(self.repeats.values()) <= {1} else 0
+        if reads > MAX_READS:
+            raise FormError(
+                f"{self.where}: its rules would read {reads:,} answers when its repeats stand {MAX_INSTANCES} times;"
+                f" a conversation can wait for {MAX_READS:,}. Take calculations over the repeat out of the repeat."
+            )
 
     def _fires(self, rules: tuple[Rule, ...]) -> dict[str, tuple[int, ...]]:
         return _readers(rules, lambda expression: self._spread(expression.reads) | expression.parts)
@@ -358,6 +376,7 @@ class _Builder:
         governors = self._governors(keyed)
         asked = tuple(self._asked(control, governors) for control in self.model.controls)
         rules = self._numbered(keyed, governors)
+        self._require_bearable(rules)
         fires = self._fires(rules)
         first, new, changes = self._set_values()
         return Program(
@@ -439,6 +458,17 @@ def _readers(rules: tuple[Rule, ...], of: Callable[[Expression], Set[str]]) -> d
         for path in of(rule.expression):
             found.setdefault(path, []).append(number)
     return {path: tuple(numbers) for path, numbers in found.items()}
+
+
+def _weight(expression: Expression) -> int:
+    return 1 + len(expression.reads)
+
+
+def _at_most(rule: Rule) -> int:
+    """What a rule reads in all its instances, over all instances of the repeats that it looks through."""
+    expression, times = rule.expression, MAX_INSTANCES if "[" in rule.path else 1
+    wide = sum("[" in path for path in expression.reads) if expression.parts else 0
+    return times * (len(expression.reads) + wide * (MAX_INSTANCES - 1))
 
 
 def _awakening(rule: Rule, fires: Mapping[str, tuple[int, ...]]) -> Rule:

@@ -22,7 +22,7 @@ class Rule:
 
     `governed`: what a relevance decides about, as far as no rule further inside does (questions and
     groups); `parent`: the path whose relevance stands above it; `inner`: numbers of the rules below it;
-    `awakens`: the rules to run when the verdict changes.
+    `awakens`: the rules to run when the verdict changes; `weight`: the work of running it once.
     """
 
     path: str
@@ -32,6 +32,7 @@ class Rule:
     parent: str | None = None
     inner: tuple[int, ...] = ()
     awakens: tuple[int, ...] = ()
+    weight: int = 1
 
 
 @dataclass(frozen=True, slots=True)

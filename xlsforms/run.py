@@ -23,8 +23,12 @@ MAX_CHAIN = 50
 
 
 MAX_STEPS = 1_000_000
-"""Rules and rows of lists in one turn. An answer in a form of 350 questions takes some 100, a list of 10,000 rows
-searched once 10,000; this many take about a second."""
+"""What rules read, and rows of lists, in one turn. An answer in a form of 350 questions takes some hundreds, a list of
+10,000 rows searched once 10,000; this many take about a second."""
+
+
+ANSWER_WEIGHS = 10
+"""Steps that an answer costs by itself, whatever hangs on it."""
 
 
 class Run:
@@ -157,13 +161,13 @@ class Run:
 
     def settle(self) -> None:
         """Runs the marked rules in order, each of them once, and those their changes mark."""
-        rules, heap, steps = self.program.rules, self._heap, 0
+        rules, heap, steps = self.program.rules, self._heap, ANSWER_WEIGHS
         heapify(heap)
         while heap:
             number = heappop(heap)
-            steps += 1
             self._dirty.discard(number)
             rule = rules[number]
+            steps += rule.weight
             if rule.relevance:
                 self._apply_relevance(rule)
             else:
@@ -171,7 +175,10 @@ class Run:
         self.spend(steps)
 
     def spend(self, steps: int) -> None:
-        """Counts work: rules that ran, and rows of lists that were tried. FormError when it gets out of hand."""
+        """Counts work: rules that ran, by what they read, and rows of lists that were tried.
+
+        FormError when it gets out of hand.
+        """
         self.steps += steps
         if self.steps > MAX_STEPS:
             raise FormError(
