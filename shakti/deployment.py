@@ -62,8 +62,8 @@ def deploy_forms(
             outcomes.append(outcome)
     if missing and not outcomes:
         raise missing[0]
-    for error in missing:
-        screen.warn(str(error))
+    for left_out in missing:
+        screen.warn(str(left_out))
     return tuple(outcomes)
 
 
