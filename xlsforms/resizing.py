@@ -114,7 +114,7 @@ def _begin(run: Run, new: tuple[str, ...]) -> None:
             run.store(path, text)
     for path, expression in run.program.new_values:
         if path.startswith(new):
-            run.store(path, run.fitted(expression.run(run), path))
+            run.take(path, run.fitted(expression.run(run), path))
 
 
 def _notice(run: Run, repeat: str, first: int) -> None:

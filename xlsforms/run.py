@@ -125,10 +125,10 @@ class Run:
 
     def answer(self, path: str, value: str) -> None:
         """Stores an answer and settles everything that follows from it, the same answer again too."""
-        self._take(path, value)
+        self.take(path, value)
         self.clear_stale_choices()
 
-    def _take(self, path: str, value: str) -> None:
+    def take(self, path: str, value: str) -> None:
         """An answer with its rules and triggers; choices that are no longer offered are left for later."""
         before = self.own(path)
         self.store(path, value)
@@ -223,7 +223,7 @@ class Run:
                 f"{self.program.where}: the answers to {path} and others set each other without end."
             )
         for target, expression in self.program.changes.get(path, ()):
-            self._take(target, self.fitted(expression.run(self), target))
+            self.take(target, self.fitted(expression.run(self), target))
         self._depth -= 1
 
     def clear_stale_choices(self, also: Iterable[str] = ()) -> None:
@@ -241,7 +241,7 @@ class Run:
             path = self.program.asked[place].path
             if self._is_stale(path):
                 self.seen.pop(path, None)
-                self._take(path, self._still_offered(path))
+                self.take(path, self._still_offered(path))
                 for concerned in self._concerned():
                     heappush(waiting, concerned)
 

@@ -152,6 +152,10 @@ class Compiler:
         path, places, conditions = self._places(steps)
         kind = self.names.kind(path)
         if kind is None and not self.names.is_part(path):
+            if (
+                steps[-1].name == "null"
+            ):  # what authors write for nothing; to JavaRosa a path that leads nowhere
+                return closures.constant("")
             raise ExpressionError(f"there is no question at /{self.names.root}/{unnumbered(path)}")
         if conditions:
             return closures.some([self._read(place, kind) for place in places], conditions)

@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterator
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from talking import Talk
+from talking import NOW, Talk
 
 from tests.reference.javarosa.driver import JavaRosa, is_installed, javarosa
 from tests.xlsforms.agreement import WALK, walk
 from tests.xlsforms.generated_forms import Generated, forms
+from xlsforms import add_repeat
 
 needs_java = pytest.mark.skipif(not is_installed(), reason="Java is not installed; only pinned cases run")
 
@@ -215,3 +216,21 @@ def test_an_instance_can_begin_with_what_the_one_before_it_has(talk: Callable[..
     )
     asked.say("Main road", "add")
     assert asked.value("row[2]/street") == "Main road"
+
+
+def test_a_first_value_triggers_what_waits_for_it(talk: Callable[..., Talk]) -> None:
+    asked = talk(
+        """
+        | survey |
+        | | type | name | label | calculation | default | trigger |
+        | | text | word | Word | | concat('x', 1 + 1) | |
+        | | text | made | Made | concat(${word}, '!') | | ${word} |
+        | | begin_repeat | row | Row | | | |
+        | | text | first | First | | concat('y', 1 + 1) | |
+        | | text | then | Then | concat(${first}, '!') | | ${first} |
+        | | end_repeat | | | | | |
+        """
+    )
+    asked.state = add_repeat(asked.form, asked.state, "row", now=NOW)
+    paths = ("made", "row[1]/then", "row[2]/then")
+    assert [asked.value(path) for path in paths] == ["x2!", "y2!", "y2!"]

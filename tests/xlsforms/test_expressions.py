@@ -119,6 +119,7 @@ def test_the_pinned_values_cover_every_function_that_yields_the_same_each_time()
         ("format-date('no day', '%Y')", ""),
         ("decimal-time('06:00:00')", "0.25"),
         ("-(2 + 3) * 2", "-10"),
+        ("if(${i} = 5, null, 'x')", ""),
         ("count(instance('l')/root/item[n = 2 or name = 'a'])", "2"),
         ("count(instance('l')/root/item[n > 1][position() = 1])", "1"),
         ("instance('l')/root/item[name = ${s} and n = 2]/label", "Bee"),
