@@ -13,7 +13,7 @@ from .expression import Expression
 from .grammar import ExpressionError, call_arguments, call_name, is_call, parse
 from .model import Bind, Control, Model, SetValue, Words, walk
 from .program import Asked, Program, Rule
-from .repeats import MAX_INSTANCES, REPEAT, Counts, number_of, unnumbered, written_out
+from .repeats import MAX_INSTANCES, REPEAT, Counts, each, number_of, unnumbered, written_out
 from .secondary import Query, Table
 from .texts import EMPTY, MEDIA, Text, label_text, message_text, other_form
 from .xpath import compile_query, compile_with_facts
@@ -115,6 +115,8 @@ class _Builder:
         declared = self.types.get(path) or self._known.get(unnumbered(path))
         if declared is None:
             return None
+        if path not in self.types:  # in every instance of a repeat it computes the same
+            path = next(iter(each(path, self.repeats)), path)
         if declared != "string" or path in self._controlled:
             return _VALUE_KINDS.get(declared, "string")
         code = self._calculation(path)

@@ -234,3 +234,19 @@ def test_a_first_value_triggers_what_waits_for_it(talk: Callable[..., Talk]) -> 
     asked.state = add_repeat(asked.form, asked.state, "row", now=NOW)
     paths = ("made", "row[1]/then", "row[2]/then")
     assert [asked.value(path) for path in paths] == ["x2!", "y2!", "y2!"]
+
+
+def test_truths_are_joined_over_a_repeat_as_truths(talk: Callable[..., Talk]) -> None:
+    asked = talk(
+        """
+        | survey |
+        | | type | name | label | calculation | repeat_count |
+        | | begin_repeat | row | Row | | 2 |
+        | | calculate | grown | | position(..) = 1 | |
+        | | text | word | Word | | |
+        | | end_repeat | | | | |
+        | | calculate | all | | join(' ', ${grown}) | |
+        | | calculate | either | | coalesce(join(' ', ${grown}), 'a') | |
+        """
+    )
+    assert (asked.value("all"), asked.value("either")) == ("true false", "true false")
