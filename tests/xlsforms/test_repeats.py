@@ -424,3 +424,18 @@ def test_an_instance_more_or_less_computes_anew_all_that_hangs_on_it(talk: Begin
     log.set("first", "9").set("second", "8")
     log.state = remove_repeat(log.form, log.state, "row", 1, now=NOW)
     assert (log.value("first"), log.value("second")) == ("1", "1")
+
+
+def test_a_rule_in_an_instance_that_moves_up_runs_once_at_most(talk: Begin) -> None:
+    """For the question it reads, as in JavaRosa, and not for its new place too."""
+    log = talk("""
+        | survey |
+        | | type | name | label | calculation |
+        | | begin_repeat | row | Row | |
+        | | text | word | Word | |
+        | | calculate | longer | | concat(once(${word}), 'x') |
+        | | end_repeat | | | |
+        """).say("a", "add", "b")
+    longer = log.value("row[2]/longer")
+    log.state = remove_repeat(log.form, log.state, "row", 1, now=NOW)
+    assert (log.value("row[1]/word"), log.value("row[1]/longer")) == ("b", longer + "x")
