@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from connector.store.columns import Columns, Labels
 from connector.store.deployments import Deployment
 from connector.store.desk import Audited, Beat, Quarantined
 from connector.store.erasing import NOTHING_ERASED, Erasures, Task, Wish
@@ -13,9 +14,11 @@ __all__ = [
     "NOTHING_ERASED",
     "Audited",
     "Beat",
+    "Columns",
     "Counts",
     "Deployment",
     "Erasures",
+    "Labels",
     "Quarantined",
     "Run",
     "SourceHealth",

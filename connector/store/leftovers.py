@@ -69,9 +69,9 @@ def erased(connection: Connection, batch: Sequence[Submission], forms: Forms, ke
         names[keys.erasure(*key)] = key
         if one.version_id != one.root_id:
             names[keys.erasure(one.form_id, one.version_id)] = key
-        receipt = _receipt(one, forms)
+        receipt = forms[one.form_id, one.form_version][1].receipt(one)
         if receipt:
-            names[keys.receipt(receipt)] = key
+            names[receipt] = key
     found: set[Key] = set()
     for some in chunks(names):
         rows = connection.execute(select(tables.erased.c.key).where(tables.erased.c.key.in_(some)))
@@ -192,8 +192,3 @@ def _forget_unlisted(connection: Connection, source: str, listing: frozenset[str
     listed = {keys.erasure(form_id, root_id) for form_id in forms for root_id in listing}
     for some in chunks(held - listed):
         connection.execute(delete(table).where(table.c.source == source, table.c.key.in_(some)))
-
-
-def _receipt(one: Submission, forms: Forms) -> str | None:
-    form = forms[(one.form_id, one.form_version)][1]
-    return next((one.answers.get(mark.path) for mark in form.marks if mark.is_ == "receipt"), None)

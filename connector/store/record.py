@@ -15,7 +15,7 @@ from typing import Any, Literal
 from sqlalchemy import Connection
 
 from connector.errors import SkipRecord
-from connector.evaluation import Evaluation, Refusal, evaluation_of, refusal, require_name
+from connector.evaluation import Evaluation, Refusal, require_name
 from connector.seal import Keys
 from connector.store import erasing, leftovers
 from connector.store.instances import Forms, Known, Plan, Sighting, find, write
@@ -129,13 +129,13 @@ def _record_batch(
     plan, counts = Plan(), Counts()
     for one in batch:
         key = (one.form_id, one.root_id)
-        form = forms[(one.form_id, one.form_version)][1]
+        reader = forms[one.form_id, one.form_version][1]
         refused: Reason | None = "erased" if key in gone else None
         try:
             if refused is None and (one.answers or not one.deleted):
-                refused = refusal(one, form)
+                refused = reader.refusal(one)
             # A refused or deleted row is not looked into any further: nothing of it is kept.
-            evaluation = None if refused or one.deleted else evaluation_of(one, form, keys)
+            evaluation = None if refused or one.deleted else reader.read(one)
         except SkipRecord as error:
             plan.unreadable.append(leftovers.unreadable(one, error))
             continue
