@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from connector.store.cells import Cell, Cells, Weight
 from connector.store.columns import Columns, Labels
 from connector.store.deployments import Deployment
 from connector.store.desk import Audited, Beat, Quarantined
@@ -14,6 +15,8 @@ __all__ = [
     "NOTHING_ERASED",
     "Audited",
     "Beat",
+    "Cell",
+    "Cells",
     "Columns",
     "Counts",
     "Deployment",
@@ -24,5 +27,6 @@ __all__ = [
     "SourceHealth",
     "Store",
     "Task",
+    "Weight",
     "Wish",
 ]

@@ -114,7 +114,9 @@ def columns(
     where = _where(postings, posting) | {"posting": _labels_of([one.posting for one in postings], posting)}
     lost = np.flatnonzero(posting < 0)
     if len(lost):
-        where = _told(connection, wanted, postings, where, evaluation, provider, lost)
+        where = _told(
+            connection, wanted, postings, where, evaluation=evaluation, provider=provider, lost=lost
+        )
     seconds = _numbers(texts["seconds"])
     return Columns(
         evaluation=evaluation,
@@ -230,6 +232,7 @@ def _told(
     wanted: ColumnElement[bool],
     postings: Sequence[Provider],
     where: Mapping[str, Labels],
+    *,
     evaluation: Ints,
     provider: Labels,
     lost: Ints,

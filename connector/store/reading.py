@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Row, and_, select
@@ -13,12 +13,15 @@ from sqlalchemy import Connection, Row, and_, select
 from connector.ratings import Layout, layout_of
 from connector.registry import NOT_LISTED, Provider, Registry
 from connector.store import tables
+from connector.store.cells import Cells, Weight
+from connector.store.cells import cells as cells_of
 from connector.store.columns import Columns
 from connector.store.columns import columns as columns_of
 from connector.store.parts import last_day
 from xlsforms import Scale, marks_from_json, scale
 
 __all__ = [
+    "cells",
     "columns",
     "evaluations",
     "providers",
@@ -49,20 +52,33 @@ def evaluations(connection: Connection, since_quarter: str | None) -> list[dict[
         .where(wanted)
         .order_by(table.c.id)
     ).all()
-    layouts = _layouts(connection)
+    versions, layouts = _versions(connection)
     postings = _Postings(_providers(connection))
-    return [_evaluation(row, layouts[row.form_version_id].unpack(row.ratings), postings) for row in rows]
+    return [
+        _evaluation(row, layouts[versions[row.form_version_id]].unpack(row.ratings), postings) for row in rows
+    ]
 
 
 def columns(connection: Connection, since_quarter: str | None) -> Columns:
     """The same evaluations column by column; see `Store.columns`."""
-    layouts = _layouts(connection)
-    versions = {
-        row.id: _form_name(row.form_id, row.version)
-        for row in connection.execute(select(tables.form_version))
-    }
-    by_name = {versions[number]: layout for number, layout in layouts.items()}
-    return columns_of(connection, versions, by_name, _providers(connection), since_quarter)
+    versions, layouts = _versions(connection)
+    return columns_of(connection, versions, layouts, _providers(connection), since_quarter)
+
+
+def cells(
+    connection: Connection, weights: Iterable[Weight], *, quarters: Collection[str], reviews: Sequence[str]
+) -> Cells:
+    """Sufficient statistics; see `Store.cells`."""
+    versions, layouts = _versions(connection)
+    return cells_of(
+        connection,
+        weights,
+        versions=versions,
+        layouts=layouts,
+        scales=scales(connection),
+        quarters=quarters,
+        reviews=reviews,
+    )
 
 
 def scales(connection: Connection) -> dict[str, dict[str, Scale]]:
@@ -195,9 +211,13 @@ def _providers(connection: Connection) -> tuple[Provider, ...]:
     )
 
 
-def _layouts(connection: Connection) -> dict[int, Layout]:
-    rows = connection.execute(select(tables.form_version.c.id, tables.form_version.c.marks))
-    return {row.id: layout_of(marks_from_json(json.loads(row.marks))) for row in rows}
+def _versions(connection: Connection) -> tuple[dict[int, str], dict[str, Layout]]:
+    """The names of the form versions by their numbers, and the layouts by these names."""
+    names, layouts = {}, {}
+    for row in connection.execute(select(tables.form_version)):
+        names[row.id] = name = _form_name(row.form_id, row.version)
+        layouts[name] = layout_of(marks_from_json(json.loads(row.marks)))
+    return names, layouts
 
 
 def _form_name(form_id: str, version: str) -> str:

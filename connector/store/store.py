@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from types import TracebackType
@@ -18,6 +18,7 @@ from connector.evaluation import Reader
 from connector.registry import Registry
 from connector.seal import Keys
 from connector.store import deployments, reading, tables
+from connector.store.cells import COUNTED, Cells, Weight
 from connector.store.columns import Columns
 from connector.store.deployments import Deployment
 from connector.store.desk import Desk
@@ -211,6 +212,20 @@ class Store(Desk):
         """What `evaluations` gives, column by column: the fast way to a large store (see `Columns`)."""
         with reader(self._engine) as connection:
             return reading.columns(connection, since_quarter)
+
+    def cells(
+        self, weights: Iterable[Weight], *, quarters: Collection[str], reviews: Sequence[str] = COUNTED
+    ) -> Cells:
+        """Count, sum and sum of squares for each provider of the registry, mode and quarter, over units.
+
+        A unit is one survivor, provider and quarter: the mean composite of hers. Only survivors on the roll, evaluations in one
+        of `quarters` with one of these `reviews`, and not those that the provider's own office took. `weights` says which
+        indicators apply to a role in a form version, and to which domain they belong; a domain is the mean of its
+        indicators if at least half of them were answered, the composite the weighted mean of the domains if at least half of
+        the weight is there.
+        """
+        with reader(self._engine) as connection:
+            return reading.cells(connection, weights, quarters=quarters, reviews=reviews)
 
     def scales(self) -> dict[str, dict[str, Scale]]:
         """{form_version: {indicator: Scale}}, form versions named as in `evaluations`."""
