@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from connector.errors import SkipRecord
-from connector.ratings import Encoder, Layout, encoder, layout_of
+from connector.ratings import Encoder, Layout, layout_of
 from connector.seal import Keys, is_code
 from connector.submission import FormVersion, Submission
 from xlsforms import Mark, scale
@@ -16,6 +16,7 @@ from xlsforms import Mark, scale
 __all__ = ["Evaluation", "Reader", "Refusal", "Service", "day_of", "quarter_of", "require_name"]
 
 TEXTS = ("comment", "good_practice", "idea", "missing_provider")
+NAMES = ("provider", "role", "place")
 GATES = ("consent", "adult")
 SERVICE_ANSWERS = ("needed", "asked", "received")
 LONGEST_NAME = 64  # of a choice, a provider, an instance id; the store's columns are as wide
@@ -68,10 +69,9 @@ class Reader:
         self.layout = layout_of(form.marks)
         self._keys = keys
         self._gates = {mark.is_: mark.path for mark in form.marks if mark.is_ in (*GATES, "practice")}
-        self._named: dict[str, tuple[str, ...]] = {}
-        for mark in form.marks:
-            if mark.is_ and not mark.service:
-                self._named[mark.is_] = (*self._named.get(mark.is_, ()), mark.path)
+        # For each part of the record the paths of its questions, the last first: the first answer counts.
+        named = [(mark.is_, mark.path) for mark in form.marks if mark.is_ and not mark.service]
+        self._named = tuple(reversed(named))
         self._rated = tuple(_rated(form.marks, self.layout))
         self._flagged = tuple(
             (mark.path, mark.flag, mark.measures or mark.path.rsplit("/", 1)[-1])
@@ -102,55 +102,50 @@ class Reader:
 
     def survivor(self, submission: Submission) -> str | None:
         """The pseudonym of her code, None without a well-formed one."""
-        return _survivor(self._answer(submission.answers, "survivor_code"), self._keys)
+        return _survivor(self._parts(submission.answers).get("survivor_code"), self._keys)
 
     def receipt(self, submission: Submission) -> str | None:
         """The pseudonym of the receipt she was given, None without one."""
-        receipt = self._answer(submission.answers, "receipt")
+        receipt = self._parts(submission.answers).get("receipt")
         return self._keys.receipt(receipt) if receipt else None
 
-    def read(self, submission: Submission) -> Evaluation:
-        """The part of a submission that is stored. Raises SkipRecord when it cannot be dated."""
+    def read(self, submission: Submission, seal: Callable[[str], bytes]) -> Evaluation:
+        """The part of a submission that is stored, its texts sealed by `seal`. Raises SkipRecord when it cannot be dated."""
         answers, keys = submission.answers, self._keys
-        provider, role, place = (self._name(answers, what) for what in ("provider", "role", "place"))
-        collector = submission.collector or self._answer(answers, "collector")
-        day = _day(submission)
+        parts = self._parts(answers)
+        get = parts.get
+        for what in NAMES:
+            if what in parts and not _is_name(parts[what]):
+                require_name(parts[what], f"The answer marked eval:is={what}")
+        collector, receipt, day = submission.collector or get("collector"), get("receipt"), _day(submission)
         return Evaluation(
-            provider=provider,
-            role=role,
-            place=place,
-            survivor=_survivor(self._answer(answers, "survivor_code"), keys),
+            provider=get("provider"),
+            role=get("role"),
+            place=get("place"),
+            survivor=_survivor(get("survivor_code"), keys),
             collector=keys.collector(collector) if collector else None,
-            receipt=self.receipt(submission),
+            receipt=keys.receipt(receipt) if receipt else None,
             day=day,
             quarter=quarter_of(day),
             seconds=_seconds(answers),
             ratings=self._ratings(answers),
             flags=self._flags(answers),
             services=_services(self._services, answers, day) if self._services else (),
-            texts={name: keys.seal(text) for name in TEXTS if (text := self._answer(answers, name))},
+            texts={name: seal(parts[name]) for name in TEXTS if name in parts},
         )
 
-    def _answer(self, answers: Mapping[str, str], what: str) -> str | None:
-        """The first answer to a question marked so."""
-        for path in self._named.get(what, ()):
-            if answers.get(path):
-                return answers[path]
-        return None
-
-    def _name(self, answers: Mapping[str, str], what: str) -> str | None:
-        text = self._answer(answers, what)
-        if text is not None and not _is_name(text):
-            require_name(text, f"The answer marked eval:is={what}")
-        return text
+    def _parts(self, answers: Mapping[str, str]) -> dict[str, str]:
+        """The first answer for each `eval:is` that is not about a service."""
+        return {what: answers[path] for what, path in self._named if answers.get(path)}
 
     def _ratings(self, answers: Mapping[str, str]) -> str:
         """Raw coded values; what she did not know, would not say, or was not asked is missing."""
         values = list(self.layout.blank)
-        for path, position, encode in self._rated:
+        for path, position, encoder in self._rated:
             answer = answers.get(path)
             if answer:
-                values[position] = encode(answer) or values[position]
+                code = encoder.known.get(answer)
+                values[position] = (encoder.odd(answer) if code is None else code) or values[position]
         return "".join(values)
 
     def _flags(self, answers: Mapping[str, str]) -> tuple[str, ...]:
@@ -166,7 +161,7 @@ def _rated(marks: Iterable[Mark], layout: Layout) -> Iterator[tuple[str, int, En
         of = scale(mark) if mark.measures in position else None
         if mark.measures and of is not None:
             index = position[mark.measures]
-            yield mark.path, index, encoder(layout.slots[index], of)
+            yield mark.path, index, Encoder(layout.slots[index], of)
 
 
 def day_of(submission: Submission) -> dt.date | None:

@@ -8,7 +8,7 @@ from 0 to 9, sixteen characters where they are not, and `-` where nothing was an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from xlsforms import Mark, Scale, scale
 
-__all__ = ["Encoder", "Layout", "Slot", "encoder", "layout_of"]
+__all__ = ["Encoder", "Layout", "Slot", "layout_of"]
 
 MISSING = "-"
 DIGIT = 1
@@ -26,7 +26,6 @@ RESERVED = ("dont_know", "wont_say", "other")
 DIGITS = {float(digit): str(digit) for digit in range(10)}
 
 Floats = NDArray[np.float64]
-Encoder = Callable[[str], str]
 
 
 @dataclass(frozen=True)
@@ -92,24 +91,25 @@ def layout_of(marks: Iterable[Mark]) -> Layout:
     return Layout(tuple(slots))
 
 
-def encoder(slot: Slot, of: Scale) -> Encoder:
-    """Answers to what stands in the slot; "" for an answer that is no value."""
-    known = {name: slot.write(value) for name, value in of.values.items()}
-    known |= dict.fromkeys(RESERVED, "")
+class Encoder:
+    """Turns the answers to one question into what stands in its indicator's slot."""
 
-    def encode(answer: str) -> str:
-        code = known.get(answer)
-        return _odd(answer) if code is None else code
+    def __init__(self, slot: Slot, of: Scale) -> None:
+        self._slot, self._of = slot, of
+        # "" is an answer that is no value.
+        self.known = {name: slot.write(value) for name, value in of.values.items()} | dict.fromkeys(
+            RESERVED, ""
+        )
 
-    def _odd(answer: str) -> str:
+    def odd(self, answer: str) -> str:
+        """The code of an answer that is not `known`: a number of a range, or a choice written otherwise."""
         try:
             number = float(answer)
         except ValueError:
             return ""
+        of = self._of
         fits = number in of.values.values() if of.values else of.low <= number <= of.high
-        return slot.write(number) if fits else ""
-
-    return encode
+        return self._slot.write(number) if fits else ""
 
 
 def _has_digits(of: Scale) -> bool:

@@ -85,7 +85,7 @@ def find(connection: Connection, batch: Sequence[Submission]) -> dict[Key, Known
             .where(seen.c.version_id.in_(some))
         )
         versions = {(row.form_id, row.version_id): row.id for row in rows}
-        for key, one in by_root.items():
+        for key, one in by_root.items() if versions else ():
             same = [versions[(one.form_id, name)] for name in _names(one) if (one.form_id, name) in versions]
             if key not in found and same:
                 found[key] = same[0]

@@ -6,9 +6,11 @@ import datetime as dt
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
-__all__ = ["chunks", "last_day", "utc"]
+__all__ = ["IN_PARTS", "chunks", "last_day", "utc"]
 
 MOST_VALUES = 500
+IN_PARTS = {"yield_per": 5000}
+"""An execution option: rows are fetched as they are used, so that a long answer is never in memory whole."""
 
 Value = TypeVar("Value")
 

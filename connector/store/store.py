@@ -5,9 +5,9 @@ from __future__ import annotations
 import datetime as dt
 import json
 import sqlite3
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from types import TracebackType
 from typing import Any, Self
 
@@ -23,35 +23,13 @@ from connector.store.columns import Columns
 from connector.store.deployments import Deployment
 from connector.store.desk import Desk
 from connector.store.engine import migrate, open_engine, reader, writer
+from connector.store.held import HeldRows, held_rows
 from connector.store.parts import chunks
 from connector.store.record import Counts, record_page
-from connector.submission import FormVersion, Page, Review
+from connector.submission import FormVersion, Page
 from xlsforms import Scale, marks_from_json, marks_to_json
 
 __all__ = ["Store"]
-
-
-@dataclass(frozen=True)
-class _Held:
-    """What the store holds of one source (the protocol `Held`)."""
-
-    keys: Keys
-    rows: Mapping[str, tuple[str, str, str]]  # root id -> form id, version id, review
-    aside: Mapping[str, str] = field(repr=False)  # keyed hash -> keyed hash of the version
-    forms: tuple[str, ...] = ()
-
-    def __len__(self) -> int:
-        return len(self.rows) + len(self.aside)
-
-    def same(self, root_id: str, version_id: str, review: Review) -> bool:
-        if root_id in self.rows:
-            return self.rows[root_id][1:] == (version_id, review)
-        version = self.keys.version(version_id, review)
-        return any(self.aside.get(self.keys.erasure(form, root_id)) == version for form in self.forms)
-
-    def missing(self, listing: frozenset[str]) -> int:
-        """How many stored rows a complete listing lacks."""
-        return sum(root_id not in listing for root_id in self.rows)
 
 
 class Store(Desk):
@@ -95,8 +73,8 @@ class Store(Desk):
 
         Every form version of the page must be known (`knows_form`, `add_form`).
         """
-        for one in page.submissions:
-            self.knows_form(one.form_id, one.form_version)
+        for form in {(one.form_id, one.form_version) for one in page.submissions}:
+            self.knows_form(*form)
         with writer(self._engine) as connection:
             return record_page(connection, source, page, forms=self._forms, keys=self._keys, today=now.date())
 
@@ -181,20 +159,10 @@ class Store(Desk):
         found: dict[str, Any] | None = json.loads(value) if value else None
         return found
 
-    def held(self, source: str) -> _Held:
+    def held(self, source: str) -> HeldRows:
         """What is held of a source, for its sweep to compare with."""
-        table, seen, aside = tables.submission, tables.sighting, tables.set_aside
         with reader(self._engine) as connection:
-            rows = connection.execute(
-                select(table.c.root_id, table.c.form_id, seen.c.version_id, seen.c.review)
-                .join(seen, seen.c.submission_id == table.c.id)
-                .where(seen.c.source == source, seen.c.deleted.is_(False))
-            )
-            live = {row.root_id: (row.form_id, row.version_id, row.review) for row in rows}
-            refused = connection.execute(select(aside.c.key, aside.c.version).where(aside.c.source == source))
-            hashes = {row.key: row.version for row in refused}
-            forms = connection.execute(select(tables.form_version.c.form_id).distinct()).scalars().all()
-        return _Held(self._keys, live, hashes, tuple(forms))
+            return held_rows(connection, source, self._keys)
 
     # what comes out
 
