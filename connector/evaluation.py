@@ -73,6 +73,9 @@ class Reader:
         named = [(mark.is_, mark.path) for mark in form.marks if mark.is_ and not mark.service]
         self._named = tuple(reversed(named))
         self._rated = tuple(_rated(form.marks, self.layout))
+        # Nearly always each indicator is one question, and each answer one of its choices.
+        self._is_plain = len(self._rated) == len(self.layout.slots)
+        self._plain = tuple((path, encoder.known.get) for path, _, encoder in self._rated)
         self._flagged = tuple(
             (mark.path, mark.flag, mark.measures or mark.path.rsplit("/", 1)[-1])
             for mark in form.marks
@@ -140,12 +143,16 @@ class Reader:
 
     def _ratings(self, answers: Mapping[str, str]) -> str:
         """Raw coded values; what she did not know, would not say, or was not asked is missing."""
+        answer = answers.get
+        if self._is_plain:
+            codes = [code(answer(path)) for path, code in self._plain]
+            if None not in codes:
+                return "".join(codes)  # type: ignore[arg-type]  # no None is left
         values = list(self.layout.blank)
         for path, position, encoder in self._rated:
-            answer = answers.get(path)
-            if answer:
-                code = encoder.known.get(answer)
-                values[position] = (encoder.odd(answer) if code is None else code) or values[position]
+            text = answer(path)
+            if text:
+                values[position] = encoder.code(text) or values[position]
         return "".join(values)
 
     def _flags(self, answers: Mapping[str, str]) -> tuple[str, ...]:

@@ -92,17 +92,24 @@ def layout_of(marks: Iterable[Mark]) -> Layout:
 
 
 class Encoder:
-    """Turns the answers to one question into what stands in its indicator's slot."""
+    """Turns the answers to one question into what stands in its indicator's slot; `known` does so for its choices."""
 
     def __init__(self, slot: Slot, of: Scale) -> None:
         self._slot, self._of = slot, of
-        # "" is an answer that is no value.
-        self.known = {name: slot.write(value) for name, value in of.values.items()} | dict.fromkeys(
-            RESERVED, ""
-        )
+        missing = slot.write(None)
+        self.known: dict[str | None, str] = {name: slot.write(value) for name, value in of.values.items()}
+        self.known |= dict.fromkeys((*RESERVED, "", None), missing)
+        self._missing = missing
 
-    def odd(self, answer: str) -> str:
-        """The code of an answer that is not `known`: a number of a range, or a choice written otherwise."""
+    def code(self, answer: str) -> str:
+        """What stands for an answer; "" when it is no value."""
+        code = self.known.get(answer)
+        if code is None:
+            return self._odd(answer)
+        return "" if code == self._missing else code
+
+    def _odd(self, answer: str) -> str:
+        """A number of a range, or a choice written otherwise."""
         try:
             number = float(answer)
         except ValueError:

@@ -9,6 +9,7 @@ from connector.store.desk import Audited, Beat, Quarantined
 from connector.store.erasing import NOTHING_ERASED, Erasures, Task, Wish
 from connector.store.ledger import Run, SourceHealth
 from connector.store.record import Counts
+from connector.store.retention import Forgotten
 from connector.store.store import Store
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "Counts",
     "Deployment",
     "Erasures",
+    "Forgotten",
     "Labels",
     "Quarantined",
     "Run",

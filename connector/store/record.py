@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
 
@@ -136,21 +136,31 @@ def _record_batch(
         try:
             if refused is None and (one.answers or not one.deleted):
                 refused = reader.refusal(one)
-            # A refused or deleted row is not looked into any further: nothing of it is kept.
-            evaluation = None if refused or one.deleted else reader.read(one, seal)
+            same = not one.deleted and _is_set_aside(aside, one, keys)
+            # A row is not looked into any further when it is refused, deleted, or was set aside as it is.
+            evaluation = None if refused or one.deleted or same else reader.read(one, seal)
         except SkipRecord as error:
             plan.unreadable.append(leftovers.unreadable(one, error))
             continue
-        if refused is None:
+        if refused:
+            _refuse(plan, one, known.get(key), "unchanged" if same else refused, tally)
+        elif same:
+            plan.set_aside.append(one)
+            tally.add("unchanged")
+        else:
             plan.accepted.append(one)
             _accept(plan, one, known.get(key), evaluation, tally)
-        else:
-            version = aside.get(keys.erasure(*key)) if aside else None
-            same = version is not None and version == keys.version(one.version_id, one.review)
-            _refuse(plan, one, known.get(key), "unchanged" if same else refused, tally)
     write(connection, plan, forms)
     leftovers.write_set_aside(connection, source, plan, keys, aside)
     return tally.counts() + Counts(quarantined=leftovers.quarantine(connection, plan.unreadable, keys, today))
+
+
+def _is_set_aside(aside: Mapping[str, str], one: Submission, keys: Keys) -> bool:
+    """Whether exactly this version was refused or forgotten before."""
+    if not aside:
+        return False
+    version = aside.get(keys.erasure(one.form_id, one.root_id))
+    return version is not None and version == keys.version(one.version_id, one.review)
 
 
 class _Tally:

@@ -26,6 +26,7 @@ from connector.store.engine import migrate, open_engine, reader, writer
 from connector.store.held import HeldRows, held_rows
 from connector.store.parts import chunks
 from connector.store.record import Counts, record_page
+from connector.store.retention import Forgotten, forget
 from connector.submission import FormVersion, Page
 from xlsforms import Scale, marks_from_json, marks_to_json
 
@@ -148,6 +149,16 @@ class Store(Desk):
                 connection.execute(delete(table))
                 if rows:
                     connection.execute(insert(table), rows)
+
+    def forget(self, now: dt.datetime) -> Forgotten:
+        """Forget what is old enough: to be called at the end of every run.
+
+        The exact day and the sealed texts of an evaluation go after 90 days; the whole row goes 15 months after the
+        beginning of its quarter, so that the running quarter and the four before it stay. What its sources still show is
+        remembered by keyed hash and not stored again. On PostgreSQL the space is overwritten by its next vacuum.
+        """
+        with writer(self._engine) as connection:
+            return forget(connection, self._keys, now.date())
 
     # what a run needs to know
 
