@@ -22,7 +22,7 @@ from connector.store.cells import COUNTED, Cells, Weight
 from connector.store.columns import Columns
 from connector.store.deployments import Deployment
 from connector.store.desk import Desk
-from connector.store.engine import migrate, open_engine, reader, writer
+from connector.store.engine import BUSY_SECONDS, migrate, open_engine, reader, writer
 from connector.store.held import HeldRows, held_rows
 from connector.store.parts import chunks
 from connector.store.record import Counts, record_page
@@ -36,12 +36,13 @@ __all__ = ["Store"]
 class Store(Desk):
     """The database of evaluations behind `url` (SQLAlchemy). Call `migrate` once before use; close at the end.
 
-    `keys` make pseudonyms and seal texts; they are not kept in the database. Database errors arrive as RetryLater.
+    `keys` make pseudonyms and seal texts; they are not kept in the database. Database errors arrive as RetryLater, also
+    when another connector writes for longer than `busy_seconds`.
     """
 
-    def __init__(self, url: str, *, keys: Keys) -> None:
+    def __init__(self, url: str, *, keys: Keys, busy_seconds: float = BUSY_SECONDS) -> None:
         self._keys = keys
-        self._engine = open_engine(url)
+        self._engine = open_engine(url, busy_seconds=busy_seconds)
         self._forms: dict[tuple[str, str], tuple[int, Reader]] = {}
 
     def __enter__(self) -> Self:
