@@ -18,7 +18,7 @@ from scoring.votes import votes_of
 
 QUARTERS = ("2026Q1", "2026Q2", "2026Q3", "2026Q4")
 MODES = ("chat", "enumerator", "both")  # as scoring numbers them
-DOMAINS = {"dignity": ("respect", "percent"), "honesty": ("bribe",)}
+DOMAINS = {"dignity": ("respect", "percent", "bribe"), "honesty": ("bribe",)}
 SETTINGS = scoring.Settings(
     domains=DOMAINS, weights={"honesty": 0.5}, red_flags=frozenset({"safety"}), quarters=4
 )
