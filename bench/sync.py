@@ -45,7 +45,9 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=100_000, help="submissions (default 100,000)")
     parser.add_argument("--runs", type=int, default=3, help="measured runs of each way (default 3)")
     parser.add_argument("--databases", default="sqlite,postgresql")
-    parser.add_argument("--without-memory", action="store_true", help="leave out the run with ten times the rows")
+    parser.add_argument(
+        "--without-memory", action="store_true", help="leave out the run with ten times the rows"
+    )
     parser.add_argument("--one", nargs=4, metavar=("WAY", "URL", "FORM", "DATABASE"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:
@@ -74,11 +76,15 @@ def _run(options: argparse.Namespace) -> list[str]:
         requests, many = _again(platforms["ours"], database, options)
         print(f"{database:<11} requests of a run that finds nothing new: {requests}")  # noqa: T201
         if requests > MOST_REQUESTS:
-            missed.append(f"{database}: a run that finds nothing new asks {requests} times, more than {MOST_REQUESTS}.")
+            missed.append(
+                f"{database}: a run that finds nothing new asks {requests} times, more than {MOST_REQUESTS}."
+            )
         if many:
             print(f"{database:<11} {many.rows} rows: {many.seconds:.1f} s, {many.megabytes:.0f} MB")  # noqa: T201
             if many.megabytes > MOST_MEGABYTES:
-                missed.append(f"{database}: {many.rows} rows take {many.megabytes:.0f} MB, more than {MOST_MEGABYTES}.")
+                missed.append(
+                    f"{database}: {many.rows} rows take {many.megabytes:.0f} MB, more than {MOST_MEGABYTES}."
+                )
     return missed
 
 
@@ -89,9 +95,7 @@ def _compare(platforms: dict[str, Platform], database: str, rows: int, runs: int
         for way in WAYS:
             with replaying(platforms[way], rows) as (url, _), _fresh(database) as address:
                 found[way].append(_apart(way, url, platforms[way].form, address))
-    return {
-        way: sorted(some, key=lambda one: one.seconds)[len(some) // 2] for way, some in found.items()
-    }
+    return {way: sorted(some, key=lambda one: one.seconds)[len(some) // 2] for way, some in found.items()}
 
 
 def _again(platform: Platform, database: str, options: argparse.Namespace) -> tuple[int, Measured | None]:
@@ -169,7 +173,9 @@ def _missed(database: str, found: dict[str, Measured]) -> list[str]:
     ours, pandas, floor = (found[way].seconds for way in ("ours", "pandas", "floor"))
     missed = []
     if ours * TIMES_PANDAS > pandas:
-        missed.append(f"{database}: {pandas / ours:.1f} times as fast as pyODK and pandas, not {TIMES_PANDAS:.0f}.")
+        missed.append(
+            f"{database}: {pandas / ours:.1f} times as fast as pyODK and pandas, not {TIMES_PANDAS:.0f}."
+        )
     if ours > TIMES_FLOOR * floor:
         missed.append(f"{database}: {ours / floor:.1f} times the floor, more than {TIMES_FLOOR:.0f}.")
     return missed

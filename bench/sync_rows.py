@@ -67,7 +67,9 @@ def kobo() -> Platform:
         versions = {str(one["__version__"]) for one in rows}
         paths = [base, *(f"{base}versions/{version}/" for version in versions)]
         answers = {path: json.dumps(ask(path, {"format": "json"})).encode() for path in paths}
-    wide = tuple(_pattern(one, str(one["_uuid"]), one.get("survivor_code"), one.get("receipt")) for one in rows)
+    wide = tuple(
+        _pattern(one, str(one["_uuid"]), one.get("survivor_code"), one.get("receipt")) for one in rows
+    )
     slim = tuple(_pattern(one, str(one["_uuid"]), None, None) for one in narrow)
     return Platform(wide, slim, answers, uid)
 
@@ -86,15 +88,16 @@ def central() -> Platform:
         path = f"/v1/projects/{project}/forms/{form}"
         rows = ask(f"{path}.svc/Submissions", {"$expand": "*"})["value"]
         version = str(rows[0]["__system"]["formVersion"])
-        xml = server.handle(
-            Request("GET", f"{path}/versions/{version}.xml", (), ask.headers, b"")
-        ).body
+        xml = server.handle(Request("GET", f"{path}/versions/{version}.xml", (), ask.headers, b"")).body
     patterns = tuple(
         _pattern(one, str(one["__id"]).removeprefix("uuid:"), one.get("survivor_code"), one.get("receipt"))
         for one in rows
     )
     return Platform(
-        patterns, (), {"/v1/sessions": session, f"{path}/versions/{version}.xml": xml}, f"{path}.svc/Submissions"
+        patterns,
+        (),
+        {"/v1/sessions": session, f"{path}/versions/{version}.xml": xml},
+        f"{path}.svc/Submissions",
     )
 
 

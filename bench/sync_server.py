@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -62,7 +63,9 @@ class Replay:
 def replaying(platform: Platform, rows: int) -> Iterator[tuple[str, Connection]]:
     """The address of a server in a process of its own, and a line to ask it how many requests it has got."""
     ours, theirs = multiprocessing.Pipe()
-    process = multiprocessing.get_context("spawn").Process(target=_serve, args=(platform, rows, theirs), daemon=True)
+    process = multiprocessing.get_context("spawn").Process(
+        target=_serve, args=(platform, rows, theirs), daemon=True
+    )
     process.start()
     try:
         yield str(ours.recv()), ours
@@ -105,8 +108,6 @@ def _serve(platform: Platform, rows: int, line: Connection) -> None:
             """Silent."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    import threading
-
     threading.Thread(target=server.serve_forever, daemon=True).start()
     line.send(f"http://127.0.0.1:{server.server_address[1]}")
     while line.recv() == "requests":

@@ -11,11 +11,20 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+import orjson
+import pandas
+import psycopg
+from pyodk._utils.config import CentralConfig, Config
+from pyodk.client import Client
+from sqlalchemy import create_engine
+
 from bench.sync_rows import EMAIL, NOW, PASSWORD, TOKEN
 from connector import Keys, KoboSource, Store, sync
 from connector.store.tables import free_text, sighting, submission
 
-KEYS = Keys.from_hex(pseudonym="11" * 32, text_public="0faa684ed28867b97f4a6a2dee5df8ce974e76b7018e3f22a1c4cf2678570f20")
+KEYS = Keys.from_hex(
+    pseudonym="11" * 32, text_public="0faa684ed28867b97f4a6a2dee5df8ce974e76b7018e3f22a1c4cf2678570f20"
+)
 TEXTS = ("comment", "good_practice", "idea", "missing_provider")
 
 
@@ -28,18 +37,17 @@ def ours(url: str, form: str, database: str) -> int:
         return report.counts.new
 
 
-def pandas(url: str, form: str, database: str) -> int:
+def by_pandas(url: str, form: str, database: str) -> int:
     """What a data manager writes: pyODK reads the table, pandas flattens it and writes it."""
-    import pandas as pd
-    from pyodk._utils.config import CentralConfig, Config
-    from pyodk.client import Client
-    from sqlalchemy import create_engine
 
     project, name = form.split("/")[3], form.split("/")[5].removesuffix(".svc")
     settings = CentralConfig(base_url=url, username=EMAIL, password=PASSWORD, default_project_id=int(project))
-    with tempfile.TemporaryDirectory() as folder, Client(config=Config(settings), cache_path=Path(folder) / "c.toml") as client:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Client(config=Config(settings), cache_path=Path(folder) / "c.toml") as client,
+    ):
         table = client.submissions.get_table(form_id=name)
-    frame = pd.json_normalize(table["value"], sep="-")
+    frame = pandas.json_normalize(table["value"], sep="-")
     engine = create_engine(database)
     frame.to_sql("evaluations_by_pandas", engine, if_exists="replace", index=False)
     engine.dispose()
@@ -55,24 +63,32 @@ def floor(url: str, form: str, database: str) -> int:
     write, close = _sqlite(database) if database.startswith("sqlite") else _postgresql(database)
     rated: list[str] = []
     for rows in _pages(url, form):
-        rated = rated or sorted({key for one in rows for key in one if "/" in key and len(str(one[key])) == 1})
+        rated = rated or sorted(
+            {key for one in rows for key in one if "/" in key and len(str(one[key])) == 1}
+        )
         write(
             [_submission(done + place, one, rated) for place, one in enumerate(rows)],
             [_sighting(done + place, one) for place, one in enumerate(rows)],
-            [(done + place, name, one[name].encode()) for place, one in enumerate(rows) for name in TEXTS if name in one],
+            [
+                (done + place, name, one[name].encode())
+                for place, one in enumerate(rows)
+                for name in TEXTS
+                if name in one
+            ],
         )
         done += len(rows)
     close()
     return done
 
 
-WAYS: dict[str, Callable[[str, str, str], int]] = {"ours": ours, "pandas": pandas, "floor": floor}
-TABLES = {table.name: tuple(column.name for column in table.columns) for table in (submission, sighting, free_text)}
+WAYS: dict[str, Callable[[str, str, str], int]] = {"ours": ours, "pandas": by_pandas, "floor": floor}
+TABLES = {
+    table.name: tuple(column.name for column in table.columns) for table in (submission, sighting, free_text)
+}
 Write = Callable[..., None]
 
 
 def _pages(url: str, form: str) -> Iterator[list[dict[str, Any]]]:
-    import orjson
 
     connection = http.client.HTTPConnection(urlsplit(url).netloc)
     after, total = 0, 1
@@ -135,14 +151,16 @@ def _sqlite(database: str) -> tuple[Write, Callable[[], None]]:
 
 
 def _postgresql(database: str) -> tuple[Write, Callable[[], None]]:
-    import psycopg
 
     connection = psycopg.connect(database.replace("+psycopg", ""))
     connection.execute("INSERT INTO form_version VALUES (1, 'f', '1', '[]', NULL)")
 
     def write(*tables: list[Any]) -> None:
         for (name, names), rows in zip(TABLES.items(), tables, strict=True):
-            with connection.cursor() as cursor, cursor.copy(f"COPY {name} ({', '.join(names)}) FROM STDIN") as copy:
+            with (
+                connection.cursor() as cursor,
+                cursor.copy(f"COPY {name} ({', '.join(names)}) FROM STDIN") as copy,
+            ):
                 for one in rows:
                     copy.write_row(one)
         connection.commit()

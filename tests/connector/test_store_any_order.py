@@ -70,8 +70,7 @@ def as_submission(number: int, state: State) -> Submission:
         "changed_at": NOW + dt.timedelta(minutes=state.minute) if precedence(state.source) == 3 else None,
         "answers": with_answers(provider=f"p{number}", core__respect=str(state.respect)),
     }
-    one = submission(number, **{name: value for name, value in fields.items() if value is not None})
-    return one
+    return submission(number, **{name: value for name, value in fields.items() if value is not None})
 
 
 def expected(number: int, states: list[State]) -> tuple[dict[str, Any], set[str]] | None:

@@ -125,6 +125,6 @@ def test_a_connection_that_is_cut_while_rows_are_written_loses_nothing(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
                 "WHERE datname = current_database() AND pid <> pg_backend_pid()"
             )
-        with pytest.raises(RetryLater, match="terminat|closed"):
+        with pytest.raises(RetryLater, match=r"terminat|closed"):
             store.record("kobo", page(3, cursor=3), now=NOW)
         assert store.record("kobo", page(3, cursor=3), now=NOW) == Counts(new=1)
