@@ -28,6 +28,7 @@ NOW = dt.datetime(2026, 11, 23, 6, 0, tzinfo=dt.UTC)
 TOKEN = "f" * 40
 EMAIL, PASSWORD = "reader@example.org", "invented for the benchmark"
 PATTERNS = 300
+FIRST = 100_000_000  # the number before the first row's
 # What differs from row to row, as placeholders of the same length as what stands there.
 NUMBER, NAME, CODE, RECEIPT = "@NUMBER@@", "@" * 36, "@CODE@@@@@", "@RECEIPT@@"
 
@@ -46,7 +47,7 @@ def row(pattern: bytes, number: int) -> bytes:
     """The number-th row: numbers from 1, nine digits; ids in the order of the numbers."""
     name = f"0b0b0b0b-0000-4000-8000-{number:012d}"
     return (
-        pattern.replace(NUMBER.encode(), b"%d" % (100_000_000 + number))
+        pattern.replace(NUMBER.encode(), b"%d" % (FIRST + number))
         .replace(NAME.encode(), name.encode())
         .replace(CODE.encode(), new_code(number % 60_000).encode())
         .replace(RECEIPT.encode(), b"%d" % (4_000_000_000 + number))

@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from multiprocessing.connection import Connection
 from urllib.parse import parse_qsl, urlsplit
 
-from bench.sync_rows import Platform, row
+from bench.sync_rows import FIRST, Platform, row
 
 KEPT = 200_000  # more rows than this are made when they are asked for: then only memory is measured
 KOBO_PAGE = 1000
@@ -36,18 +36,16 @@ class Replay:
         """The whole table as one answer."""
         self._one = b'{"value":[' + b",".join(self._rows(0, self._count, narrow=False)) + b"]}"
 
-    def answer(self, method: str, path: str, query: dict[str, str]) -> bytes:
-        """The body of the answer."""
+    def answer(self, method: str, path: str, query: dict[str, str]) -> bytes | None:
+        """The body of the answer; None for what is not there, such as a history that this account may not read."""
         self.asked += method == "GET"
         if path == self._platform.form:
             return self._one
         known = self._platform.answers.get(path)
-        if known is not None:
+        if known is not None or not path.endswith("/data/"):
             return known
-        start = 0
-        after = json.loads(query["query"])["_id"]["$gt"]
-        start = max(0, after - 100_000_000)
-        wanted = (start, min(int(query["limit"]), KOBO_PAGE), "fields" in query)
+        after = json.loads(query.get("query", "{}")).get("_id", {}).get("$gt", 0)
+        wanted = (max(0, after - FIRST), min(int(query["limit"]), KOBO_PAGE), "fields" in query)
         return self._pages.get(wanted) or self._kobo_page(*wanted[:2], narrow=wanted[2])
 
     def _kobo_page(self, start: int, limit: int, *, narrow: bool) -> bytes:
@@ -96,11 +94,11 @@ def _serve(platform: Platform, rows: int, line: Connection) -> None:
             self.rfile.read(int(self.headers.get("Content-Length") or 0))
             address = urlsplit(self.path)
             body = replay.answer(self.command, address.path, dict(parse_qsl(address.query)))
-            self.send_response(200)
+            self.send_response(404 if body is None else 200)
             self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
+            self.send_header("Content-Length", str(len(body or b"")))
             self.end_headers()
-            self.wfile.write(body)
+            self.wfile.write(body or b"")
 
         do_POST = do_GET  # noqa: N815 - the library's name
 
