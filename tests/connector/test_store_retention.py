@@ -6,9 +6,9 @@ import datetime as dt
 from dataclasses import replace
 
 import pytest
-from connector_worlds import NOW, submission, with_answers
+from connector_worlds import NOW, Fixed, submission, with_answers
 
-from connector import Counts, FormVersion, Page, Store
+from connector import Counts, FormVersion, Page, Store, sync
 from connector.store import Forgotten
 
 DAYS_91 = dt.timedelta(days=91)
@@ -82,6 +82,13 @@ def test_a_forgotten_row_that_is_deleted_by_name_leaves_a_tombstone(ready: Store
     gone = submission(0, source="kobo", deleted=True, answers={})
     assert ready.record("kobo", Page((gone,)), now=NOW) == Counts(deleted=1)
     assert (len(ready.held("kobo")), ready.evaluations()) == (0, [])
+
+
+def test_every_run_forgets(ready: Store, form_version: FormVersion) -> None:
+    fill(ready, "2025-06-01", "2026-08-01", "2026-11-20")
+    (report,) = sync(ready, [Fixed("kobo", (), form_version)], now=lambda: NOW)
+    assert report.ok
+    assert [one["day"] for one in ready.evaluations()] == [None, dt.date(2026, 11, 20)]
 
 
 def test_forgetting_an_empty_store_does_nothing(store: Store) -> None:
