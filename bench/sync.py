@@ -6,6 +6,7 @@ Each measurement is a process of its own; the platform is replayed by another on
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import os
 import resource
@@ -20,12 +21,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench.sync_ours import KEYS
 from bench.sync_rows import Platform, central, kobo
 from bench.sync_server import replaying, requests_of
-from bench.sync_ways import KEYS, WAYS
 from connector import Store
 
 TIMES_PANDAS, TIMES_FLOOR, MOST_MEGABYTES, MOST_REQUESTS = 5.0, 2.0, 200, 3
+WAYS = ("ours", "pandas", "floor")
 MANY = 10  # times as many rows for the measurement of memory
 
 
@@ -118,8 +120,9 @@ def _apart(way: str, url: str, form: str, database: str) -> Measured:
 
 
 def _measure(way: str, url: str, form: str, database: str) -> dict[str, Any]:
+    run = importlib.import_module(f"bench.sync_{way}").run  # no way pays for the libraries of another
     started, cpu = time.perf_counter(), time.process_time()
-    rows = WAYS[way](url, form, database)
+    rows = run(url, form, database)
     return {
         "seconds": time.perf_counter() - started,
         "cpu": time.process_time() - cpu,

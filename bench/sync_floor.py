@@ -1,60 +1,27 @@
-"""The ways from a platform into a database that are compared: ours, pyODK with pandas, and the floor."""
+"""The least that has to be done: the bytes through a C parser, the values by the bare driver into the store's tables."""
 
 from __future__ import annotations
 
 import http.client
 import json
 import sqlite3
-import tempfile
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 import orjson
-import pandas
 import psycopg
-from pyodk._utils.config import CentralConfig, Config
-from pyodk.client import Client
-from sqlalchemy import create_engine
 
-from bench.sync_rows import EMAIL, NOW, PASSWORD, TOKEN
-from connector import Keys, KoboSource, Store, sync
 from connector.store.tables import free_text, sighting, submission
 
-KEYS = Keys.from_hex(
-    pseudonym="11" * 32, text_public="0faa684ed28867b97f4a6a2dee5df8ce974e76b7018e3f22a1c4cf2678570f20"
-)
 TEXTS = ("comment", "good_practice", "idea", "missing_provider")
+TABLES = {
+    table.name: tuple(column.name for column in table.columns) for table in (submission, sighting, free_text)
+}
+Write = Callable[..., None]
 
 
-def ours(url: str, form: str, database: str) -> int:
-    """`shakti sync` of one source, with its sweep; how many rows there were."""
-    with Store(database, keys=KEYS) as store, KoboSource(url, token=TOKEN, asset=form) as source:
-        (report,) = sync(store, [source], now=lambda: NOW)
-        if report.error:
-            raise report.error
-        return report.counts.new
-
-
-def by_pandas(url: str, form: str, database: str) -> int:
-    """What a data manager writes: pyODK reads the table, pandas flattens it and writes it."""
-
-    project, name = form.split("/")[3], form.split("/")[5].removesuffix(".svc")
-    settings = CentralConfig(base_url=url, username=EMAIL, password=PASSWORD, default_project_id=int(project))
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        Client(config=Config(settings), cache_path=Path(folder) / "c.toml") as client,
-    ):
-        table = client.submissions.get_table(form_id=name)
-    frame = pandas.json_normalize(table["value"], sep="-")
-    engine = create_engine(database)
-    frame.to_sql("evaluations_by_pandas", engine, if_exists="replace", index=False)
-    engine.dispose()
-    return len(frame)
-
-
-def floor(url: str, form: str, database: str) -> int:
+def run(url: str, form: str, database: str) -> int:
     """The same bytes through a C parser, the same columns into the same tables by the bare driver, page by page.
 
     No source, no record, no pseudonym, no check: values go in as they came.
@@ -79,13 +46,6 @@ def floor(url: str, form: str, database: str) -> int:
         done += len(rows)
     close()
     return done
-
-
-WAYS: dict[str, Callable[[str, str, str], int]] = {"ours": ours, "pandas": by_pandas, "floor": floor}
-TABLES = {
-    table.name: tuple(column.name for column in table.columns) for table in (submission, sighting, free_text)
-}
-Write = Callable[..., None]
 
 
 def _pages(url: str, form: str) -> Iterator[list[dict[str, Any]]]:
