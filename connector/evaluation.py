@@ -3,31 +3,22 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Literal
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
 
 from connector.errors import SkipRecord
+from connector.ratings import Encoder, Layout, layout_of
 from connector.seal import Keys, is_code
 from connector.submission import FormVersion, Submission
 from xlsforms import Mark, scale
 
-__all__ = [
-    "Evaluation",
-    "Refusal",
-    "Service",
-    "day_of",
-    "evaluation_of",
-    "is_refused",
-    "quarter_of",
-    "refusal",
-    "require_name",
-]
+__all__ = ["Evaluation", "Reader", "Refusal", "Service", "day_of", "quarter_of", "require_name"]
 
 TEXTS = ("comment", "good_practice", "idea", "missing_provider")
+NAMES = ("provider", "role", "place")
 GATES = ("consent", "adult")
 SERVICE_ANSWERS = ("needed", "asked", "received")
-RESERVED = ("dont_know", "wont_say", "other")
 LONGEST_NAME = 64  # of a choice, a provider, an instance id; the store's columns are as wide
 SECONDS_STEP = 30  # a finer duration helps to tell interviews apart and says nothing more about their quality
 LONGEST_SECONDS = 12 * 60 * 60  # a form left open overnight was not an interview of that length
@@ -46,9 +37,11 @@ class Service:
     days_to_payment: int | None
 
 
-@dataclass(frozen=True)
-class Evaluation:
-    """What the store keeps of one submission: pseudonyms, the day, coded values, sealed texts."""
+class Evaluation(NamedTuple):
+    """What the store keeps of one submission: pseudonyms, the day, coded values, sealed texts.
+
+    `ratings` are the coded values as the form's `Layout` writes them.
+    """
 
     provider: str | None
     role: str | None
@@ -59,61 +52,123 @@ class Evaluation:
     day: dt.date
     quarter: str
     seconds: int | None
-    values: Mapping[str, float] = field(default_factory=dict)
-    flags: tuple[str, ...] = ()
-    services: tuple[Service, ...] = ()
-    texts: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    ratings: str
+    flags: tuple[str, ...]
+    services: tuple[Service, ...]
+    texts: Mapping[str, bytes]
 
 
 Refusal = Literal["no_consent", "not_adult", "practice"]
 
 
-def is_refused(submission: Submission, form: FormVersion) -> bool:
-    """Whether the row may not be stored; see `refusal`."""
-    return refusal(submission, form) is not None
+class Reader:
+    """Reads the submissions of one form version: what its marks say is worked out once, not for every row."""
 
-
-def refusal(submission: Submission, form: FormVersion) -> Refusal | None:
-    """Why the row may not be stored: only practice, not an adult, or no consent; None when it may.
-
-    Raises SkipRecord when the form does not ask: a row whose consent nobody asked for never enters by default.
-    """
-    gates = {mark.is_: mark for mark in form.marks if mark.is_ in (*GATES, "practice")}
-    missing = [gate for gate in GATES if gate not in gates]
-    if missing:
-        raise SkipRecord(
-            f"The form {form.form_id} {form.version} has no question marked eval:is={missing[0]}; add it to the "
-            "workbook and deploy it again, nothing of this version is taken in."
+    def __init__(self, form: FormVersion, keys: Keys) -> None:
+        self.form = form
+        self.layout = layout_of(form.marks)
+        self._keys = keys
+        self._gates = {mark.is_: mark.path for mark in form.marks if mark.is_ in (*GATES, "practice")}
+        # For each part of the record the paths of its questions, the last first: the first answer counts.
+        named = [(mark.is_, mark.path) for mark in form.marks if mark.is_ and not mark.service]
+        self._named = tuple(reversed(named))
+        self._rated = tuple(_rated(form.marks, self.layout))
+        # Nearly always each indicator is one question, and each answer one of its choices.
+        self._is_plain = len(self._rated) == len(self.layout.slots)
+        self._plain = tuple((path, encoder.known.get) for path, _, encoder in self._rated)
+        self._flagged = tuple(
+            (mark.path, mark.flag, mark.measures or mark.path.rsplit("/", 1)[-1])
+            for mark in form.marks
+            if mark.flag
         )
-    answered = {gate: submission.answers.get(mark.path) for gate, mark in gates.items()}
-    if answered.get("practice") == "yes":
-        return "practice"
-    if answered["adult"] != "yes":
-        return "not_adult"
-    return None if answered["consent"] == "yes" else "no_consent"
+        self._services = tuple(
+            (mark.service, mark.is_, mark.path) for mark in form.marks if mark.service and mark.is_
+        )
+
+    def refusal(self, submission: Submission) -> Refusal | None:
+        """Why the row may not be stored: only practice, not an adult, or no consent; None when it may.
+
+        Raises SkipRecord when the form does not ask: a row whose consent nobody asked for never enters by default.
+        """
+        gates, answers = self._gates, submission.answers
+        for gate in GATES:
+            if gate not in gates:
+                raise SkipRecord(
+                    f"The form {self.form.form_id} {self.form.version} has no question marked eval:is={gate}; add it to "
+                    "the workbook and deploy it again, nothing of this version is taken in."
+                )
+        if "practice" in gates and answers.get(gates["practice"]) == "yes":
+            return "practice"
+        if answers.get(gates["adult"]) != "yes":
+            return "not_adult"
+        return None if answers.get(gates["consent"]) == "yes" else "no_consent"
+
+    def survivor(self, submission: Submission) -> str | None:
+        """The pseudonym of her code, None without a well-formed one."""
+        return _survivor(self._parts(submission.answers).get("survivor_code"), self._keys)
+
+    def receipt(self, submission: Submission) -> str | None:
+        """The pseudonym of the receipt she was given, None without one."""
+        receipt = self._parts(submission.answers).get("receipt")
+        return self._keys.receipt(receipt) if receipt else None
+
+    def read(self, submission: Submission, seal: Callable[[str], bytes]) -> Evaluation:
+        """The part of a submission that is stored, its texts sealed by `seal`. Raises SkipRecord when it cannot be dated."""
+        answers, keys = submission.answers, self._keys
+        parts = self._parts(answers)
+        get = parts.get
+        for what in NAMES:
+            if what in parts and not _is_name(parts[what]):
+                require_name(parts[what], f"The answer marked eval:is={what}")
+        collector, receipt, day = submission.collector or get("collector"), get("receipt"), _day(submission)
+        return Evaluation(
+            provider=get("provider"),
+            role=get("role"),
+            place=get("place"),
+            survivor=_survivor(get("survivor_code"), keys),
+            collector=keys.collector(collector) if collector else None,
+            receipt=keys.receipt(receipt) if receipt else None,
+            day=day,
+            quarter=quarter_of(day),
+            seconds=_seconds(answers),
+            ratings=self._ratings(answers),
+            flags=self._flags(answers),
+            services=_services(self._services, answers, day) if self._services else (),
+            texts={name: seal(parts[name]) for name in TEXTS if name in parts},
+        )
+
+    def _parts(self, answers: Mapping[str, str]) -> dict[str, str]:
+        """The first answer for each `eval:is` that is not about a service."""
+        return {what: answers[path] for what, path in self._named if answers.get(path)}
+
+    def _ratings(self, answers: Mapping[str, str]) -> str:
+        """Raw coded values; what she did not know, would not say, or was not asked is missing."""
+        answer = answers.get
+        if self._is_plain:
+            codes = [code(answer(path)) for path, code in self._plain]
+            if None not in codes:
+                return "".join(codes)  # type: ignore[arg-type]  # no None is left
+        values = list(self.layout.blank)
+        for path, position, encoder in self._rated:
+            text = answer(path)
+            if text:
+                values[position] = encoder.code(text) or values[position]
+        return "".join(values)
+
+    def _flags(self, answers: Mapping[str, str]) -> tuple[str, ...]:
+        """The red flags raised, by the name of the indicator (or of the question)."""
+        raised = {name for path, flag, name in self._flagged if flag in answers.get(path, "").split()}
+        return tuple(sorted(raised)) if raised else ()
 
 
-def evaluation_of(submission: Submission, form: FormVersion, keys: Keys) -> Evaluation:
-    """The part of a submission that is stored. Raises SkipRecord when it cannot be dated."""
-    marked = _marked_answers(submission.answers, form.marks)
-    for what in ("provider", "role", "place"):
-        require_name(marked.get(what, ""), f"The answer marked eval:is={what}")
-    day = _day(submission)
-    return Evaluation(
-        provider=marked.get("provider"),
-        role=marked.get("role"),
-        place=marked.get("place"),
-        survivor=_survivor(marked.get("survivor_code"), keys),
-        collector=_collector(submission.collector or marked.get("collector"), keys),
-        receipt=keys.receipt(marked["receipt"]) if marked.get("receipt") else None,
-        day=day,
-        quarter=quarter_of(day),
-        seconds=_seconds(submission.answers),
-        values=_values(submission.answers, form.marks),
-        flags=_flags(submission.answers, form.marks),
-        services=_services(submission.answers, form.marks, day),
-        texts={name: keys.seal(marked[name]) for name in TEXTS if marked.get(name)},
-    )
+def _rated(marks: Iterable[Mark], layout: Layout) -> Iterator[tuple[str, int, Encoder]]:
+    """For each question that measures: its path, its indicator's position, what turns answers into codes."""
+    position = {slot.name: index for index, slot in enumerate(layout.slots)}
+    for mark in marks:
+        of = scale(mark) if mark.measures in position else None
+        if mark.measures and of is not None:
+            index = position[mark.measures]
+            yield mark.path, index, Encoder(layout.slots[index], of)
 
 
 def day_of(submission: Submission) -> dt.date | None:
@@ -129,7 +184,7 @@ def require_name(text: str, what: str) -> None:
 
     The text itself is not repeated: anything may stand in it.
     """
-    if len(text) > LONGEST_NAME or not text.isprintable():
+    if not _is_name(text):
         raise SkipRecord(f"{what} is longer than {LONGEST_NAME} characters or holds signs that no id has.")
 
 
@@ -138,13 +193,8 @@ def quarter_of(day: dt.date) -> str:
     return f"{day.year:04d}Q{(day.month - 1) // 3 + 1}"
 
 
-def _marked_answers(answers: Mapping[str, str], marks: Iterable[Mark]) -> dict[str, str]:
-    """The first answer for each `eval:is` that is not about a service."""
-    found: dict[str, str] = {}
-    for mark in marks:
-        if mark.is_ and not mark.service and answers.get(mark.path):
-            found.setdefault(mark.is_, answers[mark.path])
-    return found
+def _is_name(text: str) -> bool:
+    return len(text) <= LONGEST_NAME and text.isprintable()
 
 
 def _survivor(code: str | None, keys: Keys) -> str | None:
@@ -152,50 +202,13 @@ def _survivor(code: str | None, keys: Keys) -> str | None:
     return keys.survivor(code) if code and is_code(code) else None
 
 
-def _collector(code: str | None, keys: Keys) -> str | None:
-    return keys.collector(code) if code else None
-
-
-def _values(answers: Mapping[str, str], marks: Iterable[Mark]) -> dict[str, float]:
-    """Raw coded values; what she did not know, would not say, or was not asked is absent."""
-    values: dict[str, float] = {}
-    for mark in marks:
-        value = _value(mark, answers.get(mark.path, "")) if mark.measures else None
-        if mark.measures and value is not None:
-            values[mark.measures] = value
-    return values
-
-
-def _value(mark: Mark, answer: str) -> float | None:
-    if not answer or answer in RESERVED:
-        return None
-    of = scale(mark)
-    if of is None:
-        return None
-    if answer in of.values:
-        return of.values[answer]
-    try:
-        number = float(answer)
-    except ValueError:
-        return None
-    return number if of.low <= number <= of.high else None
-
-
-def _flags(answers: Mapping[str, str], marks: Iterable[Mark]) -> tuple[str, ...]:
-    """The red flags raised, by the name of the indicator (or of the question)."""
-    raised = {
-        mark.measures or mark.path.rsplit("/", 1)[-1]
-        for mark in marks
-        if mark.flag and mark.flag in answers.get(mark.path, "").split()
-    }
-    return tuple(sorted(raised))
-
-
-def _services(answers: Mapping[str, str], marks: Iterable[Mark], day: dt.date) -> tuple[Service, ...]:
+def _services(
+    asked: Iterable[tuple[str, str, str]], answers: Mapping[str, str], day: dt.date
+) -> tuple[Service, ...]:
     by_service: dict[str, dict[str, str]] = {}
-    for mark in marks:
-        if mark.service and mark.is_ and answers.get(mark.path):
-            by_service.setdefault(mark.service, {})[mark.is_] = answers[mark.path]
+    for service, what, path in asked:
+        if answers.get(path):
+            by_service.setdefault(service, {})[what] = answers[path]
     return tuple(
         _service(name, found, day)
         for name, found in by_service.items()
@@ -252,8 +265,10 @@ def _seconds(answers: Mapping[str, str]) -> int | None:
 
 
 def _date(text: str | None) -> dt.date | None:
-    moment = _moment(text[:10] if text else None)
-    return moment.date() if moment else None
+    try:
+        return dt.date.fromisoformat(text[:10]) if text else None
+    except ValueError:
+        return None
 
 
 def _moment(text: str | None) -> dt.datetime | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from connector.erasure_list import ErasureList
@@ -113,7 +114,7 @@ def sync(
     `now` gives aware time. `progress` is called with the source's name and the counts so far after each page.
     `allow_deletions` says whether more than 20 % of a source's rows may be deleted, or asks a person. `erasures` is
     kept in step with what survivors take back. `stopping` is asked after each page and source: the run then ends there. Errors of
-    a source end in its report and in the ledger.
+    a source end in its report and in the ledger. At the end the store forgets what is old enough.
     """
     every = tuple(sources)
     names = [source.name for source in every]
@@ -123,7 +124,10 @@ def sync(
     ways = _Ways(now, allows, progress, erasures, renames or {}, stopping)
     if erasures is not None:
         erasures.settle(store, today=now().date())
-    return tuple(_run(store, source, ways) for source in every if not stopping())
+    reports = tuple(_run(store, source, ways) for source in every if not stopping())
+    with suppress(RetryLater):  # a store that is busy or full forgets in the next run
+        store.forget(now())
+    return reports
 
 
 def _run(store: Store, source: Source, ways: _Ways) -> RunReport:

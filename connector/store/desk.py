@@ -8,14 +8,14 @@ from dataclasses import dataclass
 
 from sqlalchemy import Engine, delete, insert, select
 
-from connector.evaluation import refusal
+from connector.evaluation import Reader
 from connector.seal import Keys
 from connector.store import desk_tables, erasing, ledger, leftovers, tables
 from connector.store.engine import reader, writer
 from connector.store.erasing import Erasures, Task, Wish
 from connector.store.ledger import Run, SourceHealth
 from connector.store.parts import chunks, utc
-from connector.submission import FormVersion, Submission
+from connector.submission import Submission
 
 __all__ = ["Audited", "Beat", "Desk", "Quarantined"]
 
@@ -55,7 +55,7 @@ class Desk:
 
     _engine: Engine
     _keys: Keys
-    _forms: dict[tuple[str, str], tuple[int, FormVersion]]
+    _forms: dict[tuple[str, str], tuple[int, Reader]]
 
     # erasure
 
@@ -82,7 +82,7 @@ class Desk:
             one
             for one in known
             if (one.form_id, one.root_id) not in gone
-            and refusal(one, self._forms[one.form_id, one.form_version][1]) is None
+            and self._forms[one.form_id, one.form_version][1].refusal(one) is None
         ]
 
     def erasure_tasks(self) -> list[Task]:

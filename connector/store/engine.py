@@ -6,6 +6,7 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +17,17 @@ from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError, SQLA
 
 from connector.errors import ConnectorError, GiveUp, RetryLater
 
-__all__ = ["migrate", "open_engine", "reader", "writer"]
+__all__ = ["BUSY_SECONDS", "migrate", "open_engine", "reader", "writer"]
 
 MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
 BUSY_SECONDS = 30
 ONE_WRITER = 0x5348414B  # an advisory lock's number on PostgreSQL ("SHAK"); any constant would do
 
 
-def open_engine(url: str) -> Engine:
+def open_engine(url: str, *, busy_seconds: float = BUSY_SECONDS) -> Engine:
     """An engine for the store. A SQLite file is made readable by its owner alone.
 
-    Raises GiveUp when the address makes no sense.
+    `busy_seconds`: how long one who wants to write waits for another. Raises GiveUp when the address makes no sense.
     """
     try:
         parsed = make_url(url)
@@ -45,8 +46,10 @@ def open_engine(url: str) -> Engine:
             f"The database's file cannot be made ({error}); check `database` in config.yml."
         ) from error
     if backend == "sqlite":
-        event.listen(engine, "connect", _guard_sqlite)
+        event.listen(engine, "connect", partial(_guard_sqlite, busy_seconds))
         event.listen(engine, "begin", _begin_immediately)
+    else:
+        event.listen(engine, "connect", partial(_bound_waiting, busy_seconds))
     return engine
 
 
@@ -78,23 +81,33 @@ def reader(engine: Engine) -> Iterator[Connection]:
 @contextmanager
 def _in_words(engine: Engine) -> Iterator[None]:
     where = engine.url.render_as_string(hide_password=True)
+    driver = engine.dialect.loaded_dbapi
     try:
         yield
     except ConnectorError:
         raise
-    except (DatabaseError, sqlite3.Error) as error:
+    except (DatabaseError, driver.Error) as error:  # the driver's own where rows are copied past SQLAlchemy
+        said = _first_line(error)
         raise RetryLater(
-            f"The store ({where}) did not take or give the data ({_first_line(error)}); nothing was half "
-            "done. Check the disk and whether another program holds the database, then run again."
+            f"The store ({where}) did not take or give the data ({said}); nothing was half done. {_advice(said)}"
         ) from error
     except SQLAlchemyError as error:
         raise RetryLater(f"The store ({where}) failed ({type(error).__name__}); run again.") from error
 
 
-def _first_line(error: DatabaseError | sqlite3.Error) -> str:
+def _first_line(error: Exception) -> str:
     """The driver's own words, without the statement and its values."""
     said = str(error.orig if isinstance(error, DatabaseError) else error)
     return said.splitlines()[0] if said else type(error).__name__
+
+
+def _advice(said: str) -> str:
+    words = said.lower()
+    if "locked" in words or "lock timeout" in words:
+        return "Another program is writing to it; run again when that one has finished."
+    if any(sign in words for sign in ("full", "no space", "disk i/o", "could not extend")):
+        return "The disk may be full: make room on it, then run again."
+    return "Check the disk and whether another program holds the database, then run again."
 
 
 def _make_private(database: str | None) -> None:
@@ -106,19 +119,25 @@ def _make_private(database: str | None) -> None:
     os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
 
 
-def _guard_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
+def _bound_waiting(busy_seconds: float, connection: Any, _record: Any) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET lock_timeout = {round(busy_seconds * 1000)}")
+    connection.commit()
+
+
+def _guard_sqlite(busy_seconds: float, connection: sqlite3.Connection, _record: Any) -> None:
     # We begin transactions ourselves (below): the driver would begin late, at the first write.
     connection.isolation_level = None
     try:
-        _set_pragmas(connection)
+        _set_pragmas(connection, busy_seconds)
     except sqlite3.Error:
         connection.close()
         raise
 
 
-def _set_pragmas(connection: sqlite3.Connection) -> None:
+def _set_pragmas(connection: sqlite3.Connection, busy_seconds: float) -> None:
     for pragma in (
-        f"busy_timeout = {BUSY_SECONDS * 1000}",
+        f"busy_timeout = {round(busy_seconds * 1000)}",
         "journal_mode = WAL",
         "synchronous = FULL",  # a committed page survives a power cut
         "secure_delete = ON",  # what is deleted is overwritten

@@ -14,8 +14,9 @@ from typing import Literal
 from sqlalchemy import ColumnElement, Connection, Table, and_, delete, insert, or_, select, update
 
 from connector.evaluation import day_of, quarter_of
-from connector.seal import Keys, is_code
+from connector.seal import Keys
 from connector.store import desk_tables, tables
+from connector.store.instances import Forms
 from connector.store.parts import chunks
 from connector.submission import FormVersion, Submission, precedence
 
@@ -37,7 +38,6 @@ __all__ = [
 ]
 
 CHAT = 1  # the precedence of the outbox: it forgets by itself what it delivered
-Forms = Mapping[tuple[str, str], tuple[int, FormVersion]]
 
 
 @dataclass(frozen=True)
@@ -153,8 +153,8 @@ def erased_survivors(
         return set()
     found = set()
     for one in batch:
-        code = _code(one, forms[one.form_id, one.form_version][1])
-        until = dated.get(keys.erased_survivor(keys.survivor(code))) if code else None
+        survivor = forms[one.form_id, one.form_version][1].survivor(one)
+        until = dated.get(keys.erased_survivor(survivor)) if survivor else None
         day = day_of(one) if until else None
         if until and (day is None or day <= until):
             found.add((one.form_id, one.root_id))
@@ -269,8 +269,3 @@ def _delete_task(connection: Connection, source: str, native_id: str) -> None:
 def _unquarantine(connection: Connection, source: str, native_id: str) -> None:
     table = tables.quarantine
     connection.execute(delete(table).where(table.c.source == source, table.c.native_id == native_id[:255]))
-
-
-def _code(one: Submission, form: FormVersion) -> str | None:
-    answers = (one.answers.get(mark.path) for mark in form.marks if mark.is_ == "survivor_code")
-    return next((answer for answer in answers if answer and is_code(answer)), None)

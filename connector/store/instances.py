@@ -5,25 +5,30 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
-from sqlalchemy import Connection, Table, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, select, update
 
-from connector.evaluation import Evaluation
+from connector.evaluation import Evaluation, Reader, Service
 from connector.store import tables
+from connector.store.bulk import insert_rows
 from connector.store.parts import chunks, utc
-from connector.submission import FormVersion, Submission, Unreadable, precedence
+from connector.submission import Submission, Unreadable, precedence
 
 __all__ = ["Forms", "Known", "Plan", "Sighting", "bury", "find", "write"]
 
-Forms = Mapping[tuple[str, str], tuple[int, FormVersion]]
+Forms = Mapping[tuple[str, str], tuple[int, Reader]]
 Key = tuple[str, str]
 
-CHILDREN = (tables.indicator_value, tables.service, tables.free_text)
+CHILDREN = (tables.service, tables.free_text)
 EMPTY: dict[str, Any] = dict.fromkeys(
     ("provider", "role", "place", "day", "quarter", "seconds", "survivor", "collector", "receipt")
-) | {"flags": "[]"}
+) | {"flags": "[]", "ratings": ""}
+
+
+CONTENT = ("form_id", "form_version_id", "owner", "review", "deleted", *EMPTY)
+SERVICE = tuple(column.name for column in fields(Service))
 
 
 @dataclass(frozen=True)
@@ -80,7 +85,7 @@ def find(connection: Connection, batch: Sequence[Submission]) -> dict[Key, Known
             .where(seen.c.version_id.in_(some))
         )
         versions = {(row.form_id, row.version_id): row.id for row in rows}
-        for key, one in by_root.items():
+        for key, one in by_root.items() if versions else ():
             same = [versions[(one.form_id, name)] for name in _names(one) if (one.form_id, name) in versions]
             if key not in found and same:
                 found[key] = same[0]
@@ -108,32 +113,31 @@ def _held_rows(connection: Connection, numbers: set[int]) -> dict[int, Known]:
 
 
 def write(connection: Connection, plan: Plan, forms: Forms) -> None:
-    contents = [
-        (number, one, evaluation)
-        for number, (one, evaluation) in zip(
-            _insert(connection, plan.inserts, forms), plan.inserts, strict=True
-        )
-    ]
-    contents += [(known.id, one, evaluation) for known, one, evaluation in plan.updates]
-    _update(connection, plan, forms)
-    _delete_children(connection, [known.id for known, _, _ in plan.updates])
-    _insert_children(connection, contents)
-    seen = [(number, one) for number, one, _ in contents]
-    seen += [(known.id, one) for known, one in plan.seen_again]
-    _write_sightings(connection, seen)
-
-
-def _insert(
-    connection: Connection, inserts: Sequence[tuple[Submission, Evaluation | None]], forms: Forms
-) -> list[int]:
-    if not inserts:
-        return []
+    """Everything of a plan that is about instances."""
+    fresh = list(enumerate(plan.inserts, start=_next_number(connection) if plan.inserts else 0))
     rows = [
-        {"root_id": one.root_id, "mode": one.mode, **_content(one, evaluation, forms)}
-        for one, evaluation in inserts
+        (number, one.root_id, one.mode, *_content(one, evaluation, forms))
+        for number, (one, evaluation) in fresh
     ]
-    statement = insert(tables.submission).returning(tables.submission.c.id, sort_by_parameter_order=True)
-    return list(connection.execute(statement, rows).scalars())
+    insert_rows(connection, tables.submission, ("id", "root_id", "mode", *CONTENT), rows)
+    _update(connection, plan, forms)
+    changed = [known.id for known, _, _ in plan.updates]
+    _delete_children(connection, changed)
+    contents = [(number, one, evaluation) for number, (one, evaluation) in fresh]
+    seen = [(number, one) for number, one, _ in contents]
+    again = [(known.id, one) for known, one, _ in plan.updates]
+    again += [(known.id, one) for known, one in plan.seen_again]
+    _insert_children(
+        connection, contents + [(known.id, one, evaluation) for known, one, evaluation in plan.updates]
+    )
+    _forget_sightings(connection, again)
+    _write_sightings(connection, seen + again)
+
+
+def _next_number(connection: Connection) -> int:
+    """The writer is alone, so the next number is free; asking the database for each row's was a third of the time."""
+    highest = connection.execute(select(func.max(tables.submission.c.id))).scalar()
+    return int(highest or 0) + 1
 
 
 def _update(connection: Connection, plan: Plan, forms: Forms) -> None:
@@ -143,7 +147,7 @@ def _update(connection: Connection, plan: Plan, forms: Forms) -> None:
             "number": known.id,
             "root_id": one.root_id if precedence(one.source) > precedence(known.owner) else known.root_id,
             "mode": "chat" if "chat" in (known.mode, one.mode) else one.mode,
-            **_content(one, evaluation, forms),
+            **dict(zip(CONTENT, _content(one, evaluation, forms), strict=True)),
         }
         for known, one, evaluation in plan.updates
     ]
@@ -162,17 +166,18 @@ def _update(connection: Connection, plan: Plan, forms: Forms) -> None:
         )
 
 
-def _content(one: Submission, evaluation: Evaluation | None, forms: Forms) -> dict[str, Any]:
-    row = {
-        "form_id": one.form_id,
-        "form_version_id": forms[(one.form_id, one.form_version)][0],
-        "owner": one.source,
-        "review": one.review,
-        "deleted": evaluation is None,
-    }
+def _content(one: Submission, evaluation: Evaluation | None, forms: Forms) -> tuple[Any, ...]:
+    """The values of the columns `CONTENT`."""
+    form = forms[one.form_id, one.form_version][0]
     if evaluation is None:
-        return row | EMPTY
-    return row | {name: getattr(evaluation, name) for name in EMPTY} | {"flags": json.dumps(evaluation.flags)}
+        return (one.form_id, form, one.source, one.review, True, *EMPTY.values())
+    flags = json.dumps(evaluation.flags) if evaluation.flags else "[]"
+    return (
+        *(one.form_id, form, one.source, one.review, False),
+        *(evaluation.provider, evaluation.role, evaluation.place, evaluation.day, evaluation.quarter),
+        *(evaluation.seconds, evaluation.survivor, evaluation.collector, evaluation.receipt),
+        *(flags, evaluation.ratings),
+    )
 
 
 def _delete_children(connection: Connection, numbers: Iterable[int]) -> None:
@@ -184,46 +189,34 @@ def _delete_children(connection: Connection, numbers: Iterable[int]) -> None:
 def _insert_children(
     connection: Connection, contents: Iterable[tuple[int, Submission, Evaluation | None]]
 ) -> None:
-    rows: dict[Table, list[dict[str, Any]]] = {table: [] for table in CHILDREN}
+    services: list[tuple[Any, ...]] = []
+    texts: list[tuple[int, str, bytes]] = []
     for number, _, evaluation in contents:
-        if evaluation is None:
-            continue
-        own = {"submission_id": number}
-        rows[tables.indicator_value] += [
-            own | {"name": name, "value": value} for name, value in evaluation.values.items()
-        ]
-        rows[tables.service] += [own | asdict(service) for service in evaluation.services]
-        rows[tables.free_text] += [
-            own | {"kind": kind, "sealed": sealed} for kind, sealed in evaluation.texts.items()
-        ]
-    for table, some in rows.items():
-        if some:
-            connection.execute(insert(table), some)
+        if evaluation is not None:
+            services += [(number, *(getattr(one, name) for name in SERVICE)) for one in evaluation.services]
+            texts += [(number, kind, sealed) for kind, sealed in evaluation.texts.items()]
+    insert_rows(connection, tables.service, ("submission_id", *SERVICE), services)
+    insert_rows(connection, tables.free_text, ("submission_id", "kind", "sealed"), texts)
 
 
-def _write_sightings(connection: Connection, seen: Iterable[tuple[int, Submission]]) -> None:
+def _forget_sightings(connection: Connection, seen: Sequence[tuple[int, Submission]]) -> None:
     table = tables.sighting
+    if seen:
+        connection.execute(
+            delete(table).where(
+                table.c.submission_id == bindparam("number"), table.c.source == bindparam("from_source")
+            ),
+            [{"number": number, "from_source": one.source} for number, one in seen],
+        )
+
+
+def _write_sightings(connection: Connection, seen: Sequence[tuple[int, Submission]]) -> None:
+    names = ("submission_id", "source", "native_id", "version_id", "review", "changed_at", "deleted")
     rows = [
-        {
-            "submission_id": number,
-            "source": one.source,
-            "native_id": one.native_id[:255],
-            "version_id": one.version_id,
-            "review": one.review,
-            "changed_at": one.changed_at,
-            "deleted": one.deleted,
-        }
+        (number, one.source, one.native_id[:255], one.version_id, one.review, one.changed_at, one.deleted)
         for number, one in seen
     ]
-    if not rows:
-        return
-    connection.execute(
-        delete(table).where(
-            table.c.submission_id == bindparam("number"), table.c.source == bindparam("from_source")
-        ),
-        [{"number": row["submission_id"], "from_source": row["source"]} for row in rows],
-    )
-    connection.execute(insert(table), rows)
+    insert_rows(connection, tables.sighting, names, rows)
 
 
 def bury(connection: Connection, numbers: Sequence[int]) -> None:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, Table, delete, insert, select, update
 
 from connector.errors import SkipRecord
 from connector.seal import Keys
 from connector.store import erasing, tables
 from connector.store.instances import Forms, Plan, bury
-from connector.store.parts import chunks
+from connector.store.parts import IN_PARTS, chunks
 from connector.submission import Page, Submission, Unreadable, Withdrawal
 
 __all__ = [
@@ -37,6 +37,8 @@ def set_aside_versions(
     """Of the batch's instances that this source brought and that were refused: keyed hash → version seen then."""
     table = tables.set_aside
     found: dict[str, str] = {}
+    if _is_empty(connection, table, source):
+        return found
     for some in chunks(keys.erasure(one.form_id, one.root_id) for one in batch):
         rows = connection.execute(
             select(table.c.key, table.c.version).where(table.c.source == source, table.c.key.in_(some))
@@ -45,15 +47,16 @@ def set_aside_versions(
     return found
 
 
-def write_set_aside(connection: Connection, source: str, plan: Plan, keys: Keys) -> None:
-    """Remember the refused rows by keyed hash, forget those that are accepted now."""
+def write_set_aside(
+    connection: Connection, source: str, plan: Plan, keys: Keys, aside: Mapping[str, str]
+) -> None:
+    """Remember the refused rows by keyed hash, forget those that are accepted now. `aside` are the batch's known ones."""
     table = tables.set_aside
     versions = {
         keys.erasure(one.form_id, one.root_id): keys.version(one.version_id, one.review)
         for one in plan.set_aside
     }
-    known = [*versions, *(keys.erasure(one.form_id, one.root_id) for one in plan.accepted)]
-    for some in chunks(known):
+    for some in chunks(aside):  # each of them is either refused again or accepted
         connection.execute(delete(table).where(table.c.source == source, table.c.key.in_(some)))
     if versions:
         rows = [{"source": source, "key": key, "version": version} for key, version in versions.items()]
@@ -64,14 +67,15 @@ def write_set_aside(connection: Connection, source: str, plan: Plan, keys: Keys)
 def erased(connection: Connection, batch: Sequence[Submission], forms: Forms, keys: Keys) -> set[Key]:
     """The instances of the batch that were erased, by themselves or by their receipt, and may not come back."""
     names: dict[str, Key] = {}
-    for one in batch:
+    nothing = connection.execute(select(tables.erased.c.key).limit(1)).first() is None
+    for one in () if nothing else batch:
         key = (one.form_id, one.root_id)
         names[keys.erasure(*key)] = key
         if one.version_id != one.root_id:
             names[keys.erasure(one.form_id, one.version_id)] = key
-        receipt = _receipt(one, forms)
+        receipt = forms[one.form_id, one.form_version][1].receipt(one)
         if receipt:
-            names[keys.receipt(receipt)] = key
+            names[receipt] = key
     found: set[Key] = set()
     for some in chunks(names):
         rows = connection.execute(select(tables.erased.c.key).where(tables.erased.c.key.in_(some)))
@@ -91,8 +95,9 @@ def delete_unlisted(connection: Connection, source: str, listing: frozenset[str]
     rows = connection.execute(
         select(table.c.id, table.c.form_id, table.c.root_id, table.c.owner, table.c.deleted)
         .join(seen, seen.c.submission_id == table.c.id)
-        .where(seen.c.source == source, seen.c.deleted.is_(False))
-    ).all()
+        .where(seen.c.source == source, seen.c.deleted.is_(False)),
+        execution_options=IN_PARTS,
+    )
     gone = [row for row in rows if row.root_id not in listing]
     for some in chunks(row.id for row in gone):
         connection.execute(
@@ -175,9 +180,16 @@ def save_cursor(connection: Connection, source: str, cursor: dict[str, Any]) -> 
     connection.execute(insert(tables.cursor).values(source=source, value=json.dumps(cursor)))
 
 
+def _is_empty(connection: Connection, table: Table, source: str) -> bool:
+    """Whether the table has nothing of this source: then a page needs no look-ups in it."""
+    return connection.execute(select(table.c.source).where(table.c.source == source).limit(1)).first() is None
+
+
 def _release(connection: Connection, source: str, native_ids: Iterable[str]) -> None:
     """A record that could be read at last leaves the quarantine."""
     table = tables.quarantine
+    if _is_empty(connection, table, source):
+        return
     for some in chunks(native_id[:255] for native_id in native_ids if native_id):
         connection.execute(delete(table).where(table.c.source == source, table.c.native_id.in_(some)))
 
@@ -188,12 +200,9 @@ def _forget_unlisted(connection: Connection, source: str, listing: frozenset[str
     held = set(connection.execute(select(table.c.key).where(table.c.source == source)).scalars())
     if not held:
         return
-    forms = connection.execute(select(tables.form_version.c.form_id).distinct()).scalars()
-    listed = {keys.erasure(form_id, root_id) for form_id in forms for root_id in listing}
-    for some in chunks(held - listed):
+    forms = connection.execute(select(tables.form_version.c.form_id).distinct()).scalars().all()
+    for root_id in listing:
+        for form_id in forms:
+            held.discard(keys.erasure(form_id, root_id))
+    for some in chunks(held):
         connection.execute(delete(table).where(table.c.source == source, table.c.key.in_(some)))
-
-
-def _receipt(one: Submission, forms: Forms) -> str | None:
-    form = forms[(one.form_id, one.form_version)][1]
-    return next((one.answers.get(mark.path) for mark in form.marks if mark.is_ == "receipt"), None)

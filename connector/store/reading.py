@@ -5,16 +5,24 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Row, and_, select
 
+from connector.ratings import Layout, layout_of
 from connector.registry import NOT_LISTED, Provider, Registry
 from connector.store import tables
+from connector.store.cells import Cells, Weight
+from connector.store.cells import cells as cells_of
+from connector.store.columns import Columns
+from connector.store.columns import columns as columns_of
+from connector.store.parts import last_day
 from xlsforms import Scale, marks_from_json, scale
 
 __all__ = [
+    "cells",
+    "columns",
     "evaluations",
     "providers",
     "registry_of",
@@ -44,9 +52,33 @@ def evaluations(connection: Connection, since_quarter: str | None) -> list[dict[
         .where(wanted)
         .order_by(table.c.id)
     ).all()
-    values = _values(connection, since_quarter)
+    versions, layouts = _versions(connection)
     postings = _Postings(_providers(connection))
-    return [_evaluation(row, values.get(row.id, {}), postings) for row in rows]
+    return [
+        _evaluation(row, layouts[versions[row.form_version_id]].unpack(row.ratings), postings) for row in rows
+    ]
+
+
+def columns(connection: Connection, since_quarter: str | None) -> Columns:
+    """The same evaluations column by column; see `Store.columns`."""
+    versions, layouts = _versions(connection)
+    return columns_of(connection, versions, layouts, _providers(connection), since_quarter)
+
+
+def cells(
+    connection: Connection, weights: Iterable[Weight], *, quarters: Collection[str], reviews: Sequence[str]
+) -> Cells:
+    """Sufficient statistics; see `Store.cells`."""
+    versions, layouts = _versions(connection)
+    return cells_of(
+        connection,
+        weights,
+        versions=versions,
+        layouts=layouts,
+        scales=scales(connection),
+        quarters=quarters,
+        reviews=reviews,
+    )
 
 
 def scales(connection: Connection) -> dict[str, dict[str, Scale]]:
@@ -141,7 +173,7 @@ class _Postings:
 
 
 def _evaluation(row: Row[Any], values: Mapping[str, float], postings: _Postings) -> dict[str, Any]:
-    posting = postings.at(row.provider, row.day or _last_day(row.quarter))
+    posting = postings.at(row.provider, row.day or last_day(row.quarter))
     return {
         "evaluation": str(row.id),
         "form_version": _form_name(row.form_id, row.form_version),
@@ -172,19 +204,6 @@ def _where(row: Row[Any], posting: Provider | None, postings: _Postings) -> dict
     return {"posting": NOT_LISTED if row.provider == NOT_LISTED else "", **where}
 
 
-def _values(connection: Connection, since_quarter: str | None) -> dict[int, dict[str, float]]:
-    table, own = tables.indicator_value, tables.submission
-    statement = select(table.c.submission_id, table.c.name, table.c.value)
-    if since_quarter:
-        statement = statement.join(own, own.c.id == table.c.submission_id).where(
-            own.c.quarter >= since_quarter
-        )
-    found: dict[int, dict[str, float]] = defaultdict(dict)
-    for number, name, value in connection.execute(statement):
-        found[number][name] = value
-    return found
-
-
 def _providers(connection: Connection) -> tuple[Provider, ...]:
     rows = connection.execute(select(tables.provider).order_by(tables.provider.c.posting))
     return tuple(
@@ -192,11 +211,14 @@ def _providers(connection: Connection) -> tuple[Provider, ...]:
     )
 
 
+def _versions(connection: Connection) -> tuple[dict[int, str], dict[str, Layout]]:
+    """The names of the form versions by their numbers, and the layouts by these names."""
+    names, layouts = {}, {}
+    for row in connection.execute(select(tables.form_version)):
+        names[row.id] = name = _form_name(row.form_id, row.version)
+        layouts[name] = layout_of(marks_from_json(json.loads(row.marks)))
+    return names, layouts
+
+
 def _form_name(form_id: str, version: str) -> str:
     return f"{form_id}/{version}"
-
-
-def _last_day(quarter: str) -> dt.date:
-    """The day is dropped after some weeks; the posting at the quarter's end is then the best known."""
-    year, number = int(quarter[:4]), int(quarter[5])
-    return dt.date(year + number // 4, number % 4 * 3 + 1, 1) - dt.timedelta(days=1)

@@ -8,14 +8,15 @@ exactly when its owner deleted it.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
 
 from sqlalchemy import Connection
 
 from connector.errors import SkipRecord
-from connector.evaluation import Evaluation, Refusal, evaluation_of, refusal, require_name
+from connector.evaluation import Evaluation, Refusal, require_name
 from connector.seal import Keys
 from connector.store import erasing, leftovers
 from connector.store.instances import Forms, Known, Plan, Sighting, find, write
@@ -89,7 +90,8 @@ def _by_name(submissions: Iterable[Submission]) -> tuple[list[Submission], list[
     for one in submissions:
         try:
             require_name(one.root_id, "The instance id")
-            require_name(one.version_id, "The instance id")
+            if one.version_id != one.root_id:
+                require_name(one.version_id, "The instance id")
             named.append(one)
         except SkipRecord as error:
             nameless.append(leftovers.unreadable(one, error))
@@ -126,65 +128,90 @@ def _record_batch(
     if gone:
         here = [one for one in batch if (one.form_id, one.root_id) in gone]
         erasing.note_arrivals(connection, here, keys, today)
-    plan, counts = Plan(), Counts()
+    plan, tally, seal = Plan(), _Tally(), keys.sealer().seal
     for one in batch:
         key = (one.form_id, one.root_id)
-        form = forms[(one.form_id, one.form_version)][1]
+        reader = forms[one.form_id, one.form_version][1]
         refused: Reason | None = "erased" if key in gone else None
         try:
             if refused is None and (one.answers or not one.deleted):
-                refused = refusal(one, form)
-            # A refused or deleted row is not looked into any further: nothing of it is kept.
-            evaluation = None if refused or one.deleted else evaluation_of(one, form, keys)
+                refused = reader.refusal(one)
+            same = not one.deleted and _is_set_aside(aside, one, keys)
+            # A row is not looked into any further when it is refused, deleted, or was set aside as it is.
+            evaluation = None if refused or one.deleted or same else reader.read(one, seal)
         except SkipRecord as error:
             plan.unreadable.append(leftovers.unreadable(one, error))
             continue
-        version = aside.get(keys.erasure(*key))
-        counts += _decide(plan, one, known.get(key), evaluation, refused=refused, aside=version, keys=keys)
+        if refused:
+            _refuse(plan, one, known.get(key), "unchanged" if same else refused, tally)
+        elif same:
+            plan.set_aside.append(one)
+            tally.add("unchanged")
+        else:
+            plan.accepted.append(one)
+            _accept(plan, one, known.get(key), evaluation, tally)
     write(connection, plan, forms)
-    leftovers.write_set_aside(connection, source, plan, keys)
-    return counts + Counts(quarantined=leftovers.quarantine(connection, plan.unreadable, keys, today))
+    leftovers.write_set_aside(connection, source, plan, keys, aside)
+    return tally.counts() + Counts(quarantined=leftovers.quarantine(connection, plan.unreadable, keys, today))
 
 
-def _decide(
-    plan: Plan,
-    one: Submission,
-    known: Known | None,
-    evaluation: Evaluation | None,
-    *,
-    refused: Reason | None,
-    aside: str | None,
-    keys: Keys,
-) -> Counts:
-    """Put one submission into the plan; says what it counts as."""
-    if refused:
-        plan.set_aside.append(one)
-        if known is not None:
-            _take_in(plan, replace(one, deleted=True), known, None)
-        if aside == keys.version(one.version_id, one.review):
-            return Counts(unchanged=1)
-        why: dict[str, Any] = {refused: 1}
-        return Counts(refused=1, **why)
-    plan.accepted.append(one)
+def _is_set_aside(aside: Mapping[str, str], one: Submission, keys: Keys) -> bool:
+    """Whether exactly this version was refused or forgotten before."""
+    if not aside:
+        return False
+    version = aside.get(keys.erasure(one.form_id, one.root_id))
+    return version is not None and version == keys.version(one.version_id, one.review)
+
+
+class _Tally:
+    """Counts while a batch is looked at: making `Counts` anew for each record took longer than storing it."""
+
+    def __init__(self) -> None:
+        self._of: Counter[str] = Counter()
+        self._oldest: dt.datetime | None = None
+
+    def add(self, what: str, moment: dt.datetime | None = None) -> None:
+        self._of[what] += 1
+        if moment is not None and (self._oldest is None or moment < self._oldest):
+            self._oldest = moment
+
+    def counts(self) -> Counts:
+        return Counts(**self._of, oldest=self._oldest)
+
+
+def _refuse(
+    plan: Plan, one: Submission, known: Known | None, what: Reason | Literal["unchanged"], tally: _Tally
+) -> None:
+    """Put a submission that may not be stored into the plan; what was stored of it goes."""
+    plan.set_aside.append(one)
     if known is not None:
-        return _take_in(plan, one, known, evaluation)
-    plan.inserts.append((one, evaluation))
-    return Counts(deleted=1) if one.deleted else Counts(new=1, oldest=one.changed_at)
+        _accept(plan, replace(one, deleted=True), known, None, _Tally())
+    tally.add(what)
+    if what != "unchanged":
+        tally.add("refused")
 
 
-def _take_in(plan: Plan, one: Submission, known: Known, evaluation: Evaluation | None) -> Counts:
+def _accept(
+    plan: Plan, one: Submission, known: Known | None, evaluation: Evaluation | None, tally: _Tally
+) -> None:
+    """Put one submission into the plan, and count what it is."""
+    if known is None:
+        plan.inserts.append((one, evaluation))
+        return tally.add("deleted") if one.deleted else tally.add("new", one.changed_at)
     before = known.sightings.get(one.source)
     now = Sighting(one.version_id, one.review, one.changed_at, one.deleted)
     if before is not None and replace(before, changed_at=None) == replace(now, changed_at=None):
-        return Counts(unchanged=1)
+        return tally.add("unchanged")
     if not _owns(one, known):
         plan.seen_again.append((known, one))
-        return Counts(deleted=1) if one.deleted and before is not None else Counts(unchanged=1)
+        return tally.add("deleted" if one.deleted and before is not None else "unchanged")
     plan.updates.append((known, one, evaluation))
     if one.deleted:
-        return Counts(unchanged=1) if known.deleted else Counts(deleted=1)
+        return tally.add("unchanged" if known.deleted else "deleted")
     same = any(seen.version_id == one.version_id for seen in known.sightings.values())
-    return Counts(unchanged=1) if same and before is None else Counts(edited=1, oldest=one.changed_at)
+    if same and before is None:
+        return tally.add("unchanged")
+    return tally.add("edited", one.changed_at)
 
 
 def _owns(one: Submission, known: Known) -> bool:

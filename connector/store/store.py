@@ -5,62 +5,45 @@ from __future__ import annotations
 import datetime as dt
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from types import TracebackType
 from typing import Any, Self
 
 from sqlalchemy import delete, insert, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from connector.evaluation import Reader
 from connector.registry import Registry
 from connector.seal import Keys
 from connector.store import deployments, reading, tables
+from connector.store.cells import COUNTED, Cells, Weight
+from connector.store.columns import Columns
 from connector.store.deployments import Deployment
 from connector.store.desk import Desk
-from connector.store.engine import migrate, open_engine, reader, writer
+from connector.store.engine import BUSY_SECONDS, migrate, open_engine, reader, writer
+from connector.store.held import HeldRows, held_rows
 from connector.store.parts import chunks
 from connector.store.record import Counts, record_page
-from connector.submission import FormVersion, Page, Review
+from connector.store.retention import Forgotten, forget
+from connector.submission import FormVersion, Page
 from xlsforms import Scale, marks_from_json, marks_to_json
 
 __all__ = ["Store"]
 
 
-@dataclass(frozen=True)
-class _Held:
-    """What the store holds of one source (the protocol `Held`)."""
-
-    keys: Keys
-    rows: Mapping[str, tuple[str, str, str]]  # root id -> form id, version id, review
-    aside: Mapping[str, str] = field(repr=False)  # keyed hash -> keyed hash of the version
-    forms: tuple[str, ...] = ()
-
-    def __len__(self) -> int:
-        return len(self.rows) + len(self.aside)
-
-    def same(self, root_id: str, version_id: str, review: Review) -> bool:
-        if root_id in self.rows:
-            return self.rows[root_id][1:] == (version_id, review)
-        version = self.keys.version(version_id, review)
-        return any(self.aside.get(self.keys.erasure(form, root_id)) == version for form in self.forms)
-
-    def missing(self, listing: frozenset[str]) -> int:
-        """How many stored rows a complete listing lacks."""
-        return sum(root_id not in listing for root_id in self.rows)
-
-
 class Store(Desk):
     """The database of evaluations behind `url` (SQLAlchemy). Call `migrate` once before use; close at the end.
 
-    `keys` make pseudonyms and seal texts; they are not kept in the database. Database errors arrive as RetryLater.
+    `keys` make pseudonyms and seal texts; they are not kept in the database. Database errors arrive as RetryLater, also
+    when another connector writes for longer than `busy_seconds`.
     """
 
-    def __init__(self, url: str, *, keys: Keys) -> None:
+    def __init__(self, url: str, *, keys: Keys, busy_seconds: float = BUSY_SECONDS) -> None:
         self._keys = keys
-        self._engine = open_engine(url)
-        self._forms: dict[tuple[str, str], tuple[int, FormVersion]] = {}
+        self._engine = open_engine(url, busy_seconds=busy_seconds)
+        self._forms: dict[tuple[str, str], tuple[int, Reader]] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -92,8 +75,8 @@ class Store(Desk):
 
         Every form version of the page must be known (`knows_form`, `add_form`).
         """
-        for one in page.submissions:
-            self.knows_form(one.form_id, one.form_version)
+        for form in {(one.form_id, one.form_version) for one in page.submissions}:
+            self.knows_form(*form)
         with writer(self._engine) as connection:
             return record_page(connection, source, page, forms=self._forms, keys=self._keys, today=now.date())
 
@@ -109,7 +92,8 @@ class Store(Desk):
         if row is None:
             return False
         marks = tuple(marks_from_json(json.loads(row.marks)))
-        self._forms[form_id, version] = (row.id, FormVersion(form_id, version, marks, row.xform))
+        form = FormVersion(form_id, version, marks, row.xform)
+        self._forms[form_id, version] = (row.id, Reader(form, self._keys))
         return True
 
     def add_form(self, form: FormVersion) -> None:
@@ -129,7 +113,7 @@ class Store(Desk):
 
     def form(self, form_id: str, version: str) -> FormVersion | None:
         """What is known of a form version; None when it was never seen."""
-        return self._forms[form_id, version][1] if self.knows_form(form_id, version) else None
+        return self._forms[form_id, version][1].form if self.knows_form(form_id, version) else None
 
     def deployment(self, target: str, form_id: str) -> Deployment | None:
         """What was last put into service on a platform."""
@@ -167,6 +151,16 @@ class Store(Desk):
                 if rows:
                     connection.execute(insert(table), rows)
 
+    def forget(self, now: dt.datetime) -> Forgotten:
+        """Forget what is old enough: to be called at the end of every run.
+
+        The exact day and the sealed texts of an evaluation go after 90 days; the whole row goes 15 months after the
+        beginning of its quarter, so that the running quarter and the four before it stay. What its sources still show is
+        remembered by keyed hash and not stored again. On PostgreSQL the space is overwritten by its next vacuum.
+        """
+        with writer(self._engine) as connection:
+            return forget(connection, self._keys, now.date())
+
     # what a run needs to know
 
     def cursor(self, source: str) -> dict[str, Any] | None:
@@ -177,20 +171,10 @@ class Store(Desk):
         found: dict[str, Any] | None = json.loads(value) if value else None
         return found
 
-    def held(self, source: str) -> _Held:
+    def held(self, source: str) -> HeldRows:
         """What is held of a source, for its sweep to compare with."""
-        table, seen, aside = tables.submission, tables.sighting, tables.set_aside
         with reader(self._engine) as connection:
-            rows = connection.execute(
-                select(table.c.root_id, table.c.form_id, seen.c.version_id, seen.c.review)
-                .join(seen, seen.c.submission_id == table.c.id)
-                .where(seen.c.source == source, seen.c.deleted.is_(False))
-            )
-            live = {row.root_id: (row.form_id, row.version_id, row.review) for row in rows}
-            refused = connection.execute(select(aside.c.key, aside.c.version).where(aside.c.source == source))
-            hashes = {row.key: row.version for row in refused}
-            forms = connection.execute(select(tables.form_version.c.form_id).distinct()).scalars().all()
-        return _Held(self._keys, live, hashes, tuple(forms))
+            return held_rows(connection, source, self._keys)
 
     # what comes out
 
@@ -203,6 +187,25 @@ class Store(Desk):
         """
         with reader(self._engine) as connection:
             return reading.evaluations(connection, since_quarter)
+
+    def columns(self, since_quarter: str | None = None) -> Columns:
+        """What `evaluations` gives, column by column: the fast way to a large store (see `Columns`)."""
+        with reader(self._engine) as connection:
+            return reading.columns(connection, since_quarter)
+
+    def cells(
+        self, weights: Iterable[Weight], *, quarters: Collection[str], reviews: Sequence[str] = COUNTED
+    ) -> Cells:
+        """Count, sum and sum of squares for each provider of the registry, mode and quarter, over units.
+
+        A unit is one survivor, provider and quarter: the mean composite of hers. Only survivors on the roll, evaluations in one
+        of `quarters` with one of these `reviews`, and not those that the provider's own office took. `weights` says which
+        indicators apply to a role in a form version, and to which domain they belong; a domain is the mean of its
+        indicators if at least half of them were answered, the composite the weighted mean of the domains if at least half of
+        the weight is there.
+        """
+        with reader(self._engine) as connection:
+            return reading.cells(connection, weights, quarters=quarters, reviews=reviews)
 
     def scales(self) -> dict[str, dict[str, Scale]]:
         """{form_version: {indicator: Scale}}, form versions named as in `evaluations`."""

@@ -11,7 +11,6 @@ from sqlalchemy import (
     Column,
     Date,
     DateTime,
-    Float,
     ForeignKey,
     Integer,
     LargeBinary,
@@ -30,7 +29,6 @@ __all__ = [
     "erased",
     "form_version",
     "free_text",
-    "indicator_value",
     "issued_code",
     "ledger",
     "metadata",
@@ -88,11 +86,12 @@ deployment = Table(
     Column("day", Date, nullable=False),
 )
 
-# One instance, whatever sources it came from. A deleted one keeps its identity and nothing else.
+# One instance, whatever sources it came from. A deleted one keeps its identity and nothing else. `ratings` are the coded
+# values of all its indicators as `connector.ratings` writes them. Its number is given by the writer, who is always alone.
 submission = Table(
     "submission",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", Integer, primary_key=True, autoincrement=False),
     Column("form_id", String(64), nullable=False),
     Column("root_id", String(64), nullable=False),
     Column("form_version_id", ForeignKey("form_version.id"), nullable=False),
@@ -104,12 +103,13 @@ submission = Table(
     Column("role", String(64)),
     Column("place", String(64)),
     Column("day", Date),
-    Column("quarter", String(6), index=True),
+    Column("quarter", String(6)),
     Column("seconds", Integer),
     Column("survivor", String(32)),
     Column("collector", String(32)),
     Column("receipt", String(32), index=True),
     Column("flags", Text, nullable=False),
+    Column("ratings", Text, nullable=False),
     UniqueConstraint("form_id", "root_id"),
 )
 
@@ -117,22 +117,14 @@ submission = Table(
 sighting = Table(
     "sighting",
     metadata,
+    Column("submission_id", ForeignKey("submission.id"), primary_key=True),
     Column("source", String(64), primary_key=True),
-    Column("submission_id", ForeignKey("submission.id"), primary_key=True, index=True),
     Column("native_id", String(255), nullable=False),
     Column("version_id", String(64), nullable=False, index=True),
     Column("review", String(16), nullable=False),
     Column("changed_at", DateTime(timezone=True)),
     Column("deleted", Boolean, nullable=False),
-)
-
-# The raw coded value of each indicator that was answered.
-indicator_value = Table(
-    "indicator_value",
-    metadata,
-    Column("submission_id", ForeignKey("submission.id"), primary_key=True),
-    Column("name", String(64), primary_key=True),
-    Column("value", Float, nullable=False),
+    sqlite_with_rowid=False,  # the key is the table: one tree to fill instead of two
 )
 
 # What became of one rehabilitation service.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import shutil
 import socket
 import subprocess
@@ -51,10 +52,7 @@ def postgresql() -> Iterator[str]:
     if pg_ctl is None:
         pytest.skip("no PostgreSQL server on this machine (pg_ctl was not found)")
     folder = Path(tempfile.mkdtemp(prefix="pg-"))
-    # PostgreSQL refuses to run as root: hand the folder to the account that the package made.
-    alone = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
-    if alone:
-        shutil.chown(folder, "postgres")
+    alone = _unprivileged(folder)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -105,14 +103,17 @@ def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path / 'shakti.db'}"
 
 
+@pytest.fixture
+def postgresql_url(postgresql_database: str) -> str:
+    """The address of a migrated, empty PostgreSQL database."""
+    empty(postgresql_database)
+    return postgresql_database
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def store_url(request: pytest.FixtureRequest) -> str:
     """The address of a migrated database, once for each kind."""
-    if request.param == "sqlite":
-        return str(request.getfixturevalue("sqlite_url"))
-    url = str(request.getfixturevalue("postgresql_database"))
-    empty(url)
-    return url
+    return str(request.getfixturevalue(f"{request.param}_url"))
 
 
 @pytest.fixture
@@ -149,6 +150,18 @@ def fresh_database(server: str) -> str:
     with psycopg.connect(f"{address}/postgres", autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}")
     return f"{server}/{name}"
+
+
+def _unprivileged(folder: Path) -> list[str]:
+    """PostgreSQL refuses to run as root: hand the folder to the account that the package made, else to nobody."""
+    if os.geteuid() != 0:
+        return []
+    try:
+        account = pwd.getpwnam("postgres")
+    except KeyError:
+        account = pwd.getpwnam("nobody")
+    os.chown(folder, account.pw_uid, account.pw_gid)
+    return ["setpriv", f"--reuid={account.pw_uid}", f"--regid={account.pw_gid}", "--clear-groups", "--"]
 
 
 def _binary(name: str) -> str | None:
