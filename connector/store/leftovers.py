@@ -21,6 +21,7 @@ __all__ = [
     "erased",
     "name_forms",
     "quarantine",
+    "release",
     "save_cursor",
     "set_aside_versions",
     "unreadable",
@@ -32,18 +33,16 @@ Key = tuple[str, str]
 
 
 def set_aside_versions(
-    connection: Connection, source: str, batch: Iterable[Submission], keys: Keys
-) -> dict[str, str]:
-    """Of the batch's instances that this source brought and that were refused: keyed hash → version seen then."""
+    connection: Connection, batch: Iterable[Submission], keys: Keys
+) -> dict[str, dict[str, str]]:
+    """Of the batch's instances those that were refused: keyed hash → {source that brought it: version seen then}."""
     table = tables.set_aside
-    found: dict[str, str] = {}
-    if _is_empty(connection, table, source):
+    found: dict[str, dict[str, str]] = {}
+    if connection.execute(select(table.c.key).limit(1)).first() is None:
         return found
     for some in chunks(keys.erasure(one.form_id, one.root_id) for one in batch):
-        rows = connection.execute(
-            select(table.c.key, table.c.version).where(table.c.source == source, table.c.key.in_(some))
-        )
-        found |= {row.key: row.version for row in rows}
+        for row in connection.execute(select(table).where(table.c.key.in_(some))):
+            found.setdefault(row.key, {})[row.source] = row.version
     return found
 
 
@@ -61,7 +60,7 @@ def write_set_aside(
     if versions:
         rows = [{"source": source, "key": key, "version": version} for key, version in versions.items()]
         connection.execute(insert(table), rows)
-    _release(connection, source, [one.native_id for one in (*plan.set_aside, *plan.accepted)])
+    release(connection, source, [one.native_id for one in (*plan.set_aside, *plan.accepted)])
 
 
 def erased(connection: Connection, batch: Sequence[Submission], forms: Forms, keys: Keys) -> set[Key]:
@@ -185,8 +184,8 @@ def _is_empty(connection: Connection, table: Table, source: str) -> bool:
     return connection.execute(select(table.c.source).where(table.c.source == source).limit(1)).first() is None
 
 
-def _release(connection: Connection, source: str, native_ids: Iterable[str]) -> None:
-    """A record that could be read at last leaves the quarantine."""
+def release(connection: Connection, source: str, native_ids: Iterable[str]) -> None:
+    """Records that could be read at last leave the quarantine."""
     table = tables.quarantine
     if _is_empty(connection, table, source):
         return

@@ -74,6 +74,7 @@ def record_page(
     for batch in _each_instance_once(named):
         counts += _record_batch(connection, source, batch, forms=forms, keys=keys, today=today)
     counts += Counts(quarantined=leftovers.quarantine(connection, page.unreadable, keys, today))
+    leftovers.release(connection, source, page.settled)
     for withdrawal in page.withdrawals:
         counts += Counts(deleted=leftovers.withdraw(connection, withdrawal, keys, today))
     if page.listing is not None:
@@ -123,7 +124,8 @@ def _record_batch(
     today: dt.date,
 ) -> Counts:
     known = find(connection, batch)
-    aside = leftovers.set_aside_versions(connection, source, batch, keys)
+    everywhere = leftovers.set_aside_versions(connection, batch, keys)
+    aside = {name: found[source] for name, found in everywhere.items() if source in found}
     gone = leftovers.erased(connection, batch, forms, keys)
     if gone:
         here = [one for one in batch if (one.form_id, one.root_id) in gone]
@@ -136,6 +138,8 @@ def _record_batch(
         try:
             if refused is None and (one.answers or not one.deleted):
                 refused = reader.refusal(one)
+            if refused is None and everywhere:
+                refused = _refused_above(one, everywhere.get(keys.erasure(*key), ()))
             same = not one.deleted and _is_set_aside(aside, one, keys)
             # A row is not looked into any further when it is refused, deleted, or was set aside as it is.
             evaluation = None if refused or one.deleted or same else reader.read(one, seal)
@@ -163,6 +167,12 @@ def _is_set_aside(aside: Mapping[str, str], one: Submission, keys: Keys) -> bool
     return version is not None and version == keys.version(one.version_id, one.review)
 
 
+def _refused_above(one: Submission, sources: Iterable[str]) -> Reason | None:
+    """She said no where it counts more, and no row tells of that: the file from before does not count either."""
+    above = any(precedence(source) > precedence(one.source) for source in sources)
+    return "no_consent" if above else None
+
+
 class _Tally:
     """Counts while a batch is looked at: making `Counts` anew for each record took longer than storing it."""
 
@@ -183,7 +193,8 @@ def _refuse(
     plan: Plan, one: Submission, known: Known | None, what: Reason | Literal["unchanged"], tally: _Tally
 ) -> None:
     """Put a submission that may not be stored into the plan; what was stored of it goes."""
-    plan.set_aside.append(one)
+    # What is deleted is not among the rows that its source counts: it need not be known again.
+    (plan.accepted if one.deleted else plan.set_aside).append(one)
     if known is not None:
         _accept(plan, replace(one, deleted=True), known, None, _Tally())
     tally.add(what)
