@@ -121,7 +121,8 @@ class Asset:
         del self.rows[stored.id]
         self.order.remove(stored.id)
         for uuid in (stored.root, stored.uuid, *stored.former):
-            self.numbers.pop(uuid, None)
+            if self.numbers.get(uuid) == stored.id:  # a ghost's names are its twin's
+                del self.numbers[uuid]
 
     def known(self, uuid: str) -> Stored | None:
         """The submission that has, or once had, this instance id (without `uuid:`)."""
