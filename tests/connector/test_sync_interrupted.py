@@ -350,7 +350,10 @@ def test_ten_times_the_rows_take_little_more_memory(
     place: str,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """The first run over 50,000 rows beside that over 5,000: what grows with the rows is a few words for each of them."""
+    """The first run over 50,000 rows beside that over 5,000.
+
+    A folder has no server that remembers for it: its cursor names every file, which takes less than 2 kB for each.
+    """
     peaks: dict[int, int] = {}
     for many in (5_000, 50_000):
         world = filled(make_world, empty_stores(), place, many)
@@ -360,4 +363,4 @@ def test_ten_times_the_rows_take_little_more_memory(
         peaks[many] = ended.kilobytes
     with capsys.disabled():
         sys.stdout.write(f"\n{place}: peak memory in kB {peaks}\n")
-    assert peaks[50_000] - peaks[5_000] < 60_000
+    assert peaks[50_000] - peaks[5_000] < (90_000 if place == "collect" else 30_000)
