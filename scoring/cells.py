@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from scoring.evaluations import Floats, Ints
+from scoring.columns import Floats, Ints, numbered
 from scoring.votes import Votes
 
 __all__ = ["BOTH", "INTERVIEWED", "IN_CHAT", "Cells", "add", "cells_of", "over_quarters", "pooled_variance"]
@@ -54,7 +54,7 @@ def over_quarters(cells: Cells) -> Cells:
 def _merged(cells: Cells) -> Cells:
     """Each combination of unit, mode and quarter once, sorted."""
     deep = int(np.max(cells.quarter, initial=0)) + 1
-    keys, cell = np.unique((cells.unit * 3 + cells.mode) * deep + cells.quarter, return_inverse=True)
+    keys, cell = numbered((cells.unit * 3 + cells.mode) * deep + cells.quarter)
     many = len(keys)
     return Cells(
         unit=keys // (3 * deep),

@@ -13,7 +13,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from scoring.evaluations import Evaluations, Floats, factor
+from scoring.columns import Floats, Ints
+from scoring.evaluations import Evaluations
 from scoring.settings import REST, Settings
 
 __all__ = ["composites", "domains"]
@@ -59,8 +60,8 @@ def composites(evaluations: Evaluations, settings: Settings) -> Floats:
     return np.where(complete, total / np.where(present > 0, present, 1.0), np.nan)
 
 
-def _kinds(evaluations: Evaluations) -> tuple[np.ndarray[tuple[int], np.dtype[np.int64]], int]:
+def _kinds(evaluations: Evaluations) -> tuple[Ints, int]:
     """Evaluations which were asked the same questions: same role, same form version."""
-    roles, role = factor(evaluations.role)
-    versions, version = factor(evaluations.form_version)
-    return role * len(versions) + version, max(1, len(roles) * len(versions))
+    role, version = evaluations.role, evaluations.form_version
+    kinds = len(role.labels) * len(version.labels)
+    return role.code * len(version.labels) + version.code, max(1, kinds)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from scoring.columns import numbered
 from scoring.evaluations import Evaluations
 from scoring.records import IndicatorMean
 from scoring.votes import Votes
@@ -14,9 +15,7 @@ __all__ = ["profiles"]
 def profiles(votes: Votes, evaluations: Evaluations, units: int) -> tuple[dict[str, IndicatorMean], ...]:
     """For each unit, indicator -> mean over its votes (repeats averaged first) and the distinct survivors who answered."""
     result: tuple[dict[str, IndicatorMean], ...] = tuple({} for _ in range(units))
-    pairs, person = np.unique(
-        votes.unit * (int(np.max(votes.survivor, initial=0)) + 1) + votes.survivor, return_inverse=True
-    )
+    pairs, person = numbered(votes.unit * (int(np.max(votes.survivor, initial=0)) + 1) + votes.survivor)
     unit_of_person = np.zeros(len(pairs), dtype=np.int64)
     unit_of_person[person] = votes.unit
     for name, column in evaluations.indicators.items():

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scoring.evaluations import ENUMERATOR, Bools, Floats, Ints
+from scoring.columns import Bools, Floats, Ints, numbered
+from scoring.columns import distinct as distinct_keys
+from scoring.evaluations import ENUMERATOR
 from scoring.selection import Heard
 
 __all__ = ["Links", "Votes", "design_effect", "distinct", "votes_of"]
@@ -49,17 +51,17 @@ def votes_of(heard: Heard, unit: Ints) -> Votes:
     counts = (unit >= 0) & ~np.isnan(heard.value)
     wide, deep = max(1, len(heard.survivors)), max(1, len(heard.window))
     keys = (unit[counts] * wide + heard.survivor[counts]) * deep + heard.quarter[counts]
-    distinct_keys, of_row = np.unique(keys, return_inverse=True)
-    size = np.bincount(of_row, minlength=len(distinct_keys))
-    interviewed = (heard.evaluations.mode == ENUMERATOR)[counts]
+    vote, of_row = numbered(keys)
+    size = np.bincount(of_row, minlength=len(vote))
+    interviewed = heard.evaluations.mode.equals(ENUMERATOR)[counts]
     row_vote = np.full(len(counts), -1, dtype=np.int64)
     row_vote[counts] = of_row
     return Votes(
-        unit=distinct_keys // (wide * deep),
-        survivor=distinct_keys // deep % wide,
-        quarter=distinct_keys % deep,
-        value=np.bincount(of_row, heard.value[counts], minlength=len(distinct_keys)) / size,
-        interviewed=np.bincount(of_row, interviewed, minlength=len(distinct_keys)) / size,
+        unit=vote // (wide * deep),
+        survivor=vote // deep % wide,
+        quarter=vote % deep,
+        value=np.bincount(of_row, heard.value[counts], minlength=len(vote)) / size,
+        interviewed=np.bincount(of_row, interviewed, minlength=len(vote)) / size,
         collectors=_links(of_row, heard.collector[counts], interviewed),
         days=_links(of_row, heard.day[counts], heard.day[counts] >= 0),
         row_vote=row_vote,
@@ -69,15 +71,17 @@ def votes_of(heard: Heard, unit: Ints) -> Votes:
 def _links(vote: Ints, label: Ints, carries: Bools) -> Links:
     label, vote = label[carries], vote[carries]
     wide = int(np.max(label, initial=0)) + 2
-    pairs = np.unique(vote * wide + label + 1)
+    pairs = distinct_keys(vote * wide + label + 1)
     return Links(vote=pairs // wide, label=pairs % wide - 1)
 
 
 def distinct(unit: Ints, label: Ints) -> tuple[Ints, Ints, Ints]:
     """The distinct pairs of unit and label, and how often each occurs."""
     wide = int(np.max(label, initial=0)) + 2
-    pairs, size = np.unique(unit * wide + label + 1, return_counts=True)
-    return pairs // wide, pairs % wide - 1, size.astype(np.int64)
+    keys = np.sort(unit * wide + label + 1)
+    first = np.flatnonzero(np.r_[True, keys[1:] != keys[:-1]]) if len(keys) else np.zeros(0, dtype=np.int64)
+    pairs = keys[first]
+    return pairs // wide, pairs % wide - 1, np.diff(np.r_[first, len(keys)])
 
 
 def design_effect(votes: Votes, units: int, *, collector_rho: float, survivor_rho: float) -> Floats:
