@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Bools", "Column", "Floats", "Ints", "coded", "distinct", "numbered"]
+__all__ = ["Bools", "Column", "Floats", "Groups", "Ints", "coded", "distinct", "firsts", "grouped"]
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -67,17 +67,52 @@ def coded(values: Iterable[Any]) -> Column:
     )
 
 
-def numbered(keys: Ints) -> tuple[Ints, Ints]:
-    """The distinct keys in rising order, and for each key its number among them."""
-    order = np.argsort(keys)
-    ordered = keys[order]
-    first = np.r_[True, ordered[1:] != ordered[:-1]] if len(keys) else np.zeros(0, dtype=bool)
-    number = np.empty(len(keys), dtype=np.int64)
-    number[order] = np.cumsum(first) - 1
-    return ordered[first], number
+@dataclass(frozen=True)
+class Groups:
+    """Rows with equal keys, one group after another: `order` lists the rows, group g begins at `starts[g]` and has `key[g]`."""
+
+    order: Ints
+    starts: Ints
+    key: Ints
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    @property
+    def size(self) -> Ints:
+        """How many rows each group has."""
+        return np.diff(np.r_[self.starts, len(self.order)])
+
+    @property
+    def number(self) -> Ints:
+        """For each row (in its old place) the number of its group."""
+        number = np.empty(len(self.order), dtype=np.int64)
+        number[self.order] = np.repeat(np.arange(len(self)), self.size)
+        return number
+
+
+def grouped(keys: Ints) -> Groups:
+    """The groups in rising order of their keys (all at least 0), the rows of each in their old order."""
+    bits = len(keys).bit_length()
+    if len(keys) and int(np.max(keys)) < 2 ** (63 - bits):
+        # Key and row in one number: sorting numbers is six times as fast as sorting positions.
+        packed = np.sort((keys << bits) | np.arange(len(keys)))
+        order, ordered = packed & ((1 << bits) - 1), packed >> bits
+    else:
+        order = np.argsort(keys, kind="stable")
+        ordered = keys[order]
+    starts = firsts(ordered)
+    return Groups(order, starts, ordered[starts])
 
 
 def distinct(keys: Ints) -> Ints:
     """The distinct keys in rising order."""
     ordered = np.sort(keys)
-    return ordered[np.r_[True, ordered[1:] != ordered[:-1]]] if len(keys) else ordered
+    return ordered[firsts(ordered)]
+
+
+def firsts(ordered: Ints) -> Ints:
+    """Where each run of equal numbers begins."""
+    if not len(ordered):
+        return np.zeros(0, dtype=np.int64)
+    return np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])

@@ -79,9 +79,12 @@ class Evaluations:
 
     def compact(self) -> Evaluations:
         """The same, with no label and no indicator that only left-out rows had."""
-        columns = {name: getattr(self, name) for name in COLUMNS}
+        columns: dict[str, Any] = {name: getattr(self, name) for name in COLUMNS}
+        compacted: dict[str, Any] = {
+            name: one.compact() if isinstance(one, Column) else one for name, one in columns.items()
+        }
         return Evaluations(
-            **{name: one.compact() if isinstance(one, Column) else one for name, one in columns.items()},
+            **compacted,
             indicators={name: one for name, one in self.indicators.items() if not np.isnan(one).all()},
         )
 
@@ -199,9 +202,7 @@ def _check_quarters(column: Column) -> None:
     if len(widths) > 1:
         rows = sorted((_row_of(used, label), label) for label in used.labels)
         row, label = next(one for one in rows if len(one[1]) != len(rows[0][1]))
-        raise TableError(
-            f"row {row}, column 'quarter': '{label}' and '{rows[0][1]}' are written differently"
-        )
+        raise TableError(f"row {row}, column 'quarter': '{label}' and '{rows[0][1]}' are written differently")
 
 
 def _one_of(values: Any, name: str, known: Sequence[str]) -> Column:

@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 
 from scoring.errors import RegistryError
-from scoring.columns import Ints, distinct
+from scoring.columns import Column, Ints, distinct
 from scoring.evaluations import NOT_LISTED, Evaluations
 from scoring.records import Unit
 
@@ -56,14 +56,16 @@ def about(level: Level, evaluations: Evaluations) -> Ints:
     """For each of these evaluations (of another window, say) the number of the level's unit it is about, -1: of none."""
     number = {unit.provider: index for index, unit in enumerate(level.units)}
     if level.name in PLACES:
-        role, place = evaluations.role, getattr(evaluations, level.name)
+        role: Column = evaluations.role
+        place: Column = getattr(evaluations, level.name)
         wide = len(place.labels)
         named = [
             number.get(place_id(role.labels[pair // wide], place.labels[pair % wide]), -1)
             for pair in range(len(role.labels) * wide)
         ]
         # A place without a name is none, and neither is a role.
-        return np.array([*named, -1], dtype=np.int64)[role.code * wide + place.code]
+        number_of_pair: Ints = np.array([*named, -1], dtype=np.int64)
+        return number_of_pair[role.code * wide + place.code]
     labels = [number.get(label, -1) for label in evaluations.provider.labels]
     return evaluations.provider.recoded(np.array(labels, dtype=np.int64))
 

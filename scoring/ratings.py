@@ -14,12 +14,13 @@ import numpy as np
 
 from scoring import audit
 from scoring.estimates import Estimates, estimates_of, modes_of
-from scoring.evaluations import Bools, Evaluations, Ints
+from scoring.columns import Bools, Ints, firsts
+from scoring.evaluations import Evaluations
 from scoring.levels import Level, levels
 from scoring.lists import decide
 from scoring.peers import Fitted, fit
 from scoring.profile import profiles
-from scoring.records import ModeEffect, PeerGroup, Rating, Ratings, Unit
+from scoring.records import ModeEffect, PeerGroup, Rating, Ratings, Survivors, Unit
 from scoring.results import results_of
 from scoring.selection import Heard, select
 from scoring.settings import Settings
@@ -105,10 +106,13 @@ def _evidence(
     ]
 
 
-def _survivors(estimates: Estimates, heard: Heard, units: int) -> list[frozenset[str]]:
-    names = np.array(heard.survivors, dtype=object)[estimates.votes.survivor]
-    ends = np.searchsorted(estimates.votes.unit, np.arange(units + 1))
-    return [frozenset(names[start:end]) for start, end in pairwise(ends.tolist())]
+def _survivors(estimates: Estimates, heard: Heard, units: int) -> list[Survivors]:
+    """Who spoke about each unit (votes are in the order of unit and survivor)."""
+    votes, wide = estimates.votes, len(heard.survivors)
+    one_vote_each = firsts(votes.unit * wide + votes.survivor)
+    unit, survivor = votes.unit[one_vote_each], votes.survivor[one_vote_each]
+    ends = np.searchsorted(unit, np.arange(units + 1))
+    return [Survivors(heard.survivors, survivor[start:end]) for start, end in pairwise(ends.tolist())]
 
 
 def _spoke(estimates: Estimates, heard: Heard, units: int) -> Ints:

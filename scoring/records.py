@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-__all__ = ["Group", "IndicatorMean", "ModeEffect", "PeerGroup", "Rating", "Ratings", "Recommendation", "Unit"]
+from scoring.columns import Ints
+
+__all__ = [
+    "Group",
+    "IndicatorMean",
+    "ModeEffect",
+    "PeerGroup",
+    "Rating",
+    "Ratings",
+    "Recommendation",
+    "Survivors",
+    "Unit",
+]
 
 Kind = Literal["person", "office", "role_place"]
 Group = Literal["clearly above", "not clearly different", "clearly below", "no result yet"]
@@ -37,6 +49,25 @@ class Unit:
     name: str = ""
     office: str = ""
     served: int | None = None
+
+
+class Survivors(Set[str]):
+    """Pseudonyms as positions in the list of all, distinct: a set that costs nothing until somebody looks into it."""
+
+    __slots__ = ("_everyone", "_position")
+
+    def __init__(self, everyone: tuple[str, ...], position: Ints) -> None:
+        self._everyone = everyone
+        self._position = position
+
+    def __len__(self) -> int:
+        return len(self._position)
+
+    def __iter__(self) -> Iterator[str]:
+        return (self._everyone[position] for position in self._position.tolist())
+
+    def __contains__(self, survivor: object) -> bool:
+        return any(one == survivor for one in self)
 
 
 @dataclass(frozen=True)
@@ -73,7 +104,7 @@ class Rating:
     collectors: int
     chat_share: float
     new_survivors: Mapping[str, int]  # for each quarter of the window: distinct survivors who spoke in it
-    survivors: frozenset[str] = field(repr=False)  # for complements between releases; never printed
+    survivors: Set[str] = field(repr=False)  # for complements between releases; never printed
     modes_comparable: bool = (
         True  # False: both modes are used and nothing is known about their difference yet
     )

@@ -64,7 +64,7 @@ def select(evaluations: Evaluations, settings: Settings, *, as_of: str | None) -
     rows = rows[np.argsort(evaluations.evaluation[rows], kind="stable")]
     heard, scored = evaluations.take(rows).compact(), counts[rows]
     value = np.full(len(heard), np.nan)
-    value[scored] = composites(heard.take(scored), settings)
+    value[scored] = composites(heard if scored.all() else heard.take(scored), settings)
     return Heard(evaluations=heard, value=value, flagged=flagged[rows], window=window, quarter=quarter[rows])
 
 
