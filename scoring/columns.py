@@ -81,7 +81,7 @@ class Groups:
     @property
     def size(self) -> Ints:
         """How many rows each group has."""
-        return np.diff(np.r_[self.starts, len(self.order)])
+        return np.diff(self.starts, append=len(self.order))
 
     @property
     def number(self) -> Ints:

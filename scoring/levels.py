@@ -12,8 +12,8 @@ from typing import Literal
 
 import numpy as np
 
-from scoring.errors import RegistryError
 from scoring.columns import Column, Ints, distinct
+from scoring.errors import RegistryError
 from scoring.evaluations import NOT_LISTED, Evaluations
 from scoring.records import Unit
 
@@ -65,7 +65,8 @@ def about(level: Level, evaluations: Evaluations) -> Ints:
         ]
         # A place without a name is none, and neither is a role.
         number_of_pair: Ints = np.array([*named, -1], dtype=np.int64)
-        return number_of_pair[role.code * wide + place.code]
+        pair_of_row: Ints = role.code * wide + place.code
+        return np.take(number_of_pair, pair_of_row)
     labels = [number.get(label, -1) for label in evaluations.provider.labels]
     return evaluations.provider.recoded(np.array(labels, dtype=np.int64))
 
@@ -113,8 +114,8 @@ def _seen(evaluations: Evaluations) -> list[tuple[str, str, str, str]]:
     for column in columns:
         key = key * len(column.labels) + column.code
     found = []
-    for rest in distinct(key).tolist():
-        codes = []
+    for combined in distinct(key).tolist():
+        codes, rest = [], combined
         for column in reversed(columns):
             rest, code = divmod(rest, max(1, len(column.labels)))
             codes.append(column.labels[code])

@@ -13,8 +13,8 @@ from itertools import pairwise
 import numpy as np
 
 from scoring import audit
-from scoring.estimates import Estimates, estimates_of, modes_of
 from scoring.columns import Bools, Ints, firsts
+from scoring.estimates import Estimates, estimates_of, modes_of
 from scoring.evaluations import Evaluations
 from scoring.levels import Level, levels
 from scoring.lists import decide
