@@ -9,7 +9,8 @@ at n = 10 has a reliability of .47 against .65.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from scoring.columns import Bools, Floats, Ints
 from scoring.evaluations import Evaluations
 from scoring.settings import REST, Settings
 
-__all__ = ["composites", "domain_means", "domains"]
+__all__ = ["Scores", "domain_means", "domains", "scores"]
 
 APPLIES = 0.05
 """Share of a role's evaluations (in one form version) that must have answered an indicator for it to apply."""
@@ -34,17 +35,26 @@ def domains(names: Sequence[str], settings: Settings) -> dict[str, tuple[str, ..
     }
 
 
-def composites(evaluations: Evaluations, settings: Settings) -> Floats:
-    """The composite of each evaluation, nan where too little was answered."""
-    weights = {name: settings.weights.get(name, 1.0) for name in settings.domains}
+@dataclass(frozen=True)
+class Scores:
+    """What each evaluation says on 0-100, nan where too little was answered: the composite, and each domain."""
+
+    composite: Floats
+    domains: Mapping[str, Floats]
+
+
+def scores(evaluations: Evaluations, settings: Settings) -> Scores:
+    """The scores of each evaluation; the composite is the weighted mean of the domains."""
+    means = domain_means(evaluations, settings)
     total, present, applicable = np.zeros((3, len(evaluations)))
-    for domain, (mean, applies) in domain_means(evaluations, settings).items():
-        enough = ~np.isnan(mean)
-        total += np.where(enough, weights[domain] * mean, 0.0)
-        present += weights[domain] * enough
-        applicable += weights[domain] * applies
+    for domain, (mean, applies) in means.items():
+        weight, enough = settings.weights.get(domain, 1.0), ~np.isnan(mean)
+        total += np.where(enough, weight * mean, 0.0)
+        present += weight * enough
+        applicable += weight * applies
     complete = (present > 0) & (2 * present >= applicable)
-    return np.where(complete, total / np.where(present > 0, present, 1.0), np.nan)
+    composite = np.where(complete, total / np.where(present > 0, present, 1.0), np.nan)
+    return Scores(composite, {domain: mean for domain, (mean, _) in means.items()})
 
 
 def domain_means(evaluations: Evaluations, settings: Settings) -> dict[str, tuple[Floats, Bools]]:

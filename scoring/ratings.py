@@ -14,16 +14,18 @@ import numpy as np
 
 from scoring import audit
 from scoring.columns import Bools, Ints, firsts
-from scoring.estimates import Estimates, estimates_of, modes_of
+from scoring.estimates import Estimates, estimates_of, modes_of, role_numbers
 from scoring.evaluations import Evaluations
+from scoring.highlights import domain_results
 from scoring.levels import Level, levels
 from scoring.lists import decide
 from scoring.peers import Fitted, fit
 from scoring.profile import profiles
-from scoring.records import ModeEffect, PeerGroup, Rating, Ratings, Survivors, Unit
+from scoring.records import Change, ModeEffect, PeerGroup, Rating, Ratings, Survivors, Unit
 from scoring.results import results_of
 from scoring.selection import Heard, select
 from scoring.settings import Settings
+from scoring.trend import changes
 
 __all__ = ["rate"]
 
@@ -52,6 +54,11 @@ def rate(
     for level in all_levels:
         estimates = estimates_of(level, heard, modes, settings)
         evidence = _evidence(level, estimates, heard, modes, settings)
+        for unit, change in _changes(level, heard, modes, settings).items():
+            evidence[unit] = replace(evidence[unit], change=change)
+        if level.name == "provider":
+            domains = domain_results(level, heard, roles, settings, seed=seed)
+            evidence = [replace(one, domains=own) for one, own in zip(evidence, domains, strict=True)]
         for group in fit(level, estimates, settings):
             found = results_of(group, estimates, settings, seed=seed)
             rows += [
@@ -104,6 +111,21 @@ def _evidence(
         )
         for index, unit in enumerate(level.units)
     ]
+
+
+def _changes(
+    level: Level, heard: Heard, modes: Sequence[ModeEffect], settings: Settings
+) -> dict[int, Change]:
+    """How each unit changed between the halves of the window. An odd quarter in the middle belongs to the second half."""
+    middle = len(heard.window) // 2
+    if not middle or not level.units:
+        return {}
+    halves = (heard.quarter < middle, heard.quarter >= middle)
+    before, now = (
+        estimates_of(replace(level, unit=np.where(half, level.unit, -1)), heard, modes, settings)
+        for half in halves
+    )
+    return changes(before, now, role_numbers(level, [mode.role for mode in modes]), settings)
 
 
 def _survivors(estimates: Estimates, heard: Heard, units: int) -> list[Survivors]:

@@ -9,6 +9,8 @@ from typing import Any, Literal
 from scoring.columns import Ints
 
 __all__ = [
+    "Change",
+    "DomainResult",
     "Group",
     "IndicatorMean",
     "ModeEffect",
@@ -24,6 +26,7 @@ Kind = Literal["person", "office", "role_place"]
 Group = Literal["clearly above", "not clearly different", "clearly below", "no result yet"]
 Recommendation = Literal["recognise", "encourage", "support", "review", ""]
 Hold = Literal["none", "review"]
+Trend = Literal["improved", "no clear change", "declined", ""]
 Rule = Literal[
     "comparison",
     "hold",
@@ -71,6 +74,32 @@ class Survivors(Set[str]):
 
 
 @dataclass(frozen=True)
+class Change:
+    """How a unit changed from the first to the second half of the window, in points, and how sure it is.
+
+    "Clearly" is by more than `Settings.trend_clear` points. The last is the least `p_clearly_better` without any one survivor,
+    collector or day of the second half; None where the rest does not suffice already.
+    """
+
+    mean: float
+    p_better: float
+    p_clearly_better: float
+    p_clearly_worse: float
+    p_clearly_better_without_one: float | None = None
+
+
+@dataclass(frozen=True)
+class DomainResult:
+    """What is known about one unit in one domain of indicators; as `score`, `p_top` and so on of a Rating."""
+
+    score: float
+    score_low: float
+    score_high: float
+    p_top: float | None
+    p_top_without_one: float | None
+
+
+@dataclass(frozen=True)
 class IndicatorMean:
     """The plain mean of one indicator (0-100, without model or mode effect) and the distinct survivors who answered it."""
 
@@ -84,7 +113,7 @@ class Rating:
 
     Below `k_programme` survivors there is no score; below `peers` peers with a result there is no place and no comparison. Then the
     field is None and `group` is "no result yet". Scores are on 0-100, probabilities on 0-1, intervals at `Settings.level`.
-    `grade` and `trend` are not computed in this version and always empty.
+    `trend` is for the programme; only who improved is ever on a list of its own. `grade` is empty where there is no place.
     """
 
     provider: str
@@ -128,7 +157,11 @@ class Rating:
     missing: tuple[Rule, ...] = ()  # the rules of recognition it does not meet; empty only for "recognise"
     hold: Hold = "none"
     grade: str = ""
-    trend: str = ""
+    trend: Trend = ""
+    change: Change | None = None  # None: too few survivors in one half of the window, or too few such peers
+    improved: bool = False  # on the list of the most improved, which has rules of its own
+    domains: Mapping[str, DomainResult] = field(default_factory=dict)
+    highlights: tuple[str, ...] = ()  # domains in which it is a good practice to learn from
     reasons: tuple[str, ...] = ()  # plain English, without exact scores or counts of survivors
     indicators: Mapping[str, IndicatorMean] = field(default_factory=dict)
 

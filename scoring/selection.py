@@ -8,6 +8,7 @@ recognition then.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +16,7 @@ import numpy as np
 from scoring import quarters
 from scoring.columns import Bools, Floats, Ints
 from scoring.evaluations import Evaluations
-from scoring.items import composites
+from scoring.items import scores
 from scoring.settings import Settings
 
 __all__ = ["Heard", "select"]
@@ -27,6 +28,7 @@ class Heard:
 
     evaluations: Evaluations
     value: Floats
+    domains: Mapping[str, Floats]  # the mean of each domain likewise
     flagged: Bools
     window: tuple[str, ...]  # oldest quarter first; empty if nothing counts and no quarter was asked for
     quarter: Ints  # of each evaluation, numbered as in `window`
@@ -63,9 +65,22 @@ def select(evaluations: Evaluations, settings: Settings, *, as_of: str | None) -
     rows = np.flatnonzero((counts | flagged) & (quarter >= 0))
     rows = rows[np.argsort(evaluations.evaluation[rows], kind="stable")]
     heard, scored = evaluations.take(rows).compact(), counts[rows]
-    value = np.full(len(heard), np.nan)
-    value[scored] = composites(heard if scored.all() else heard.take(scored), settings)
-    return Heard(evaluations=heard, value=value, flagged=flagged[rows], window=window, quarter=quarter[rows])
+    found = scores(heard if scored.all() else heard.take(scored), settings)
+    return Heard(
+        evaluations=heard,
+        value=_where(scored, found.composite),
+        domains={name: _where(scored, values) for name, values in found.domains.items()},
+        flagged=flagged[rows],
+        window=window,
+        quarter=quarter[rows],
+    )
+
+
+def _where(rows: Bools, values: Floats) -> Floats:
+    """These values in these rows, nan in the others."""
+    column = np.full(len(rows), np.nan)
+    column[rows] = values
+    return column
 
 
 def _quarters(evaluations: Evaluations, window: tuple[str, ...]) -> Ints:

@@ -67,6 +67,13 @@ class Settings:
     min_collectors: int = 2
     min_chat_share: float = 0.3
 
+    # Change between the halves of the window, and good practice in one domain (`scoring.trend`, `scoring.lists`).
+    trend_clear: float = 5.0  # points; less is no change anybody would notice
+    trend_p: float = 0.95
+    trend_p_clear: float = 0.8
+    trend_mistakes: float = 0.1
+    highlight_p: float = 0.9
+
     # The model (`scoring.pooling`, `scoring.mode`, `scoring.cells`).
     level: float = 0.90
     draws: int = 2000
@@ -93,9 +100,20 @@ class Settings:
         self._check("peers", low=2)
         for name in ("top_share", "level"):
             self._check(name, low=0, high=1, open_ends=True)
-        shares = ("recognise_p", "recognise_p_small", "mistakes", "without_one", "min_reliability")
+        shares = (
+            "recognise_p",
+            "recognise_p_small",
+            "mistakes",
+            "without_one",
+            "min_reliability",
+            "trend_p",
+            "trend_p_clear",
+            "trend_mistakes",
+            "highlight_p",
+        )
         for name in (*shares, "min_chat_share", "collector_rho", "survivor_rho"):
             self._check(name, low=0, high=1)
+        self._check("trend_clear", low=0)
         for name in ("tau_prior_sd", "mu_prior_sd", "sigma_prior", "sigma_prior_df"):
             self._check(name, low=0, open_ends=True)
         for domain, weight in self.weights.items():
