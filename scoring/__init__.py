@@ -9,10 +9,12 @@ group which have a result.
 from __future__ import annotations
 
 from scoring.errors import RegistryError, ScoringError, SettingsError, TableError
-from scoring.evaluations import Evaluations, table
+from scoring.evaluations import Evaluations, from_columns, table
+from scoring.lists import most_improved
 from scoring.ratings import rate
 from scoring.records import IndicatorMean, ModeEffect, PeerGroup, Rating, Ratings, Unit
 from scoring.settings import Scale, Settings
+from scoring.tables import RatingsTable, read_ratings, read_scales, result_rows
 
 __all__ = [
     "Evaluations",
@@ -21,6 +23,7 @@ __all__ = [
     "PeerGroup",
     "Rating",
     "Ratings",
+    "RatingsTable",
     "RegistryError",
     "Scale",
     "ScoringError",
@@ -28,6 +31,11 @@ __all__ = [
     "SettingsError",
     "TableError",
     "Unit",
+    "from_columns",
+    "most_improved",
     "rate",
+    "read_ratings",
+    "read_scales",
+    "result_rows",
     "table",
 ]
