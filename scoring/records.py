@@ -11,6 +11,7 @@ from scoring.columns import Ints
 __all__ = [
     "Change",
     "DomainResult",
+    "Finding",
     "Group",
     "IndicatorMean",
     "ModeEffect",
@@ -18,6 +19,7 @@ __all__ = [
     "Rating",
     "Ratings",
     "Recommendation",
+    "Sensitivity",
     "Survivors",
     "Unit",
 ]
@@ -27,6 +29,16 @@ Group = Literal["clearly above", "not clearly different", "clearly below", "no r
 Recommendation = Literal["recognise", "encourage", "support", "review", ""]
 Hold = Literal["none", "review"]
 Trend = Literal["improved", "no clear change", "declined", ""]
+CheckName = Literal[
+    "collector mean",
+    "collector spread",
+    "collector missing",
+    "straight lines",
+    "too fast",
+    "copies",
+    "burst",
+    "collusion",
+]
 Rule = Literal[
     "comparison",
     "hold",
@@ -86,6 +98,31 @@ class Change:
     p_clearly_better: float
     p_clearly_worse: float
     p_clearly_better_without_one: float | None = None
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Evaluations that one check of `scoring.integrity` finds odd. It accuses nobody: a person has to look.
+
+    `subject` is a collector's pseudonym, a provider, or two evaluators' pseudonyms, as the check goes; `p` how likely it is by chance.
+    """
+
+    check: CheckName
+    subject: str = field(repr=False)
+    p: float
+    evaluations: tuple[Any, ...] = field(repr=False)  # their ids
+
+
+@dataclass(frozen=True)
+class Sensitivity:
+    """What a unit's result would be without the evaluations that findings name; None below the thresholds of a result."""
+
+    checks: tuple[CheckName, ...]
+    score: float | None
+    score_low: float | None
+    score_high: float | None
+    p_top: float | None
+    recommendation: Recommendation
 
 
 @dataclass(frozen=True)
@@ -156,6 +193,8 @@ class Rating:
     recommendation: Recommendation = ""
     missing: tuple[Rule, ...] = ()  # the rules of recognition it does not meet; empty only for "recognise"
     hold: Hold = "none"
+    held_by: tuple[Literal["red flag", "odd answers"], ...] = ()
+    without_findings: Sensitivity | None = None  # None: no finding names an evaluation of it
     grade: str = ""
     trend: Trend = ""
     change: Change | None = None  # None: too few survivors in one half of the window, or too few such peers
@@ -208,3 +247,4 @@ class Ratings:
     modes: tuple[ModeEffect, ...]
     groups: tuple[PeerGroup, ...]
     audit: Mapping[str, Any]
+    findings: tuple[Finding, ...] = ()

@@ -74,6 +74,9 @@ class Settings:
     trend_mistakes: float = 0.1
     highlight_p: float = 0.9
 
+    # Odd answers (`scoring.integrity`): the share of runs that may raise a false alarm, for each check; 0 switches all off.
+    alarms: float = 0.05
+
     # The model (`scoring.pooling`, `scoring.mode`, `scoring.cells`).
     level: float = 0.90
     draws: int = 2000
@@ -110,6 +113,7 @@ class Settings:
             "trend_p_clear",
             "trend_mistakes",
             "highlight_p",
+            "alarms",
         )
         for name in (*shares, "min_chat_share", "collector_rho", "survivor_rho"):
             self._check(name, low=0, high=1)
