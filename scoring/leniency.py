@@ -143,4 +143,4 @@ def _share_of_several(votes: Crossed) -> float:
     wide = int(np.max(votes.unit)) + 1
     pairs = np.unique(votes.rater * wide + votes.unit)
     units = np.bincount(pairs // wide)
-    return float((units > 1).sum() / (units > 0).sum())
+    return float(np.count_nonzero(units > 1) / np.count_nonzero(units))

@@ -21,7 +21,8 @@ Estimates = Annotated[
 Tau = Annotated[
     Literal["integrated", "reml", "dl"],
     typer.Option(
-        "--tau", help="With --estimates: the deviation between units, integrated over its prior or plugged in."
+        "--tau",
+        help="With --estimates: the deviation between units, integrated over its prior or plugged in.",
     ),
 ]
 MuPrior = Annotated[str, typer.Option("--mu-prior", help="With --estimates: flat, or normal:M,S.")]

@@ -14,9 +14,21 @@ import typer
 import scoring
 from reports.files import put
 from reports.tables import Row, csv_text
+from scoring.grades import LAMBDA
 from scoring.tables import RESULT_COLUMNS
 from shakti import assembly
 from shakti.commands.data import SHOWN, show_method
+from shakti.commands.estimates import (
+    Best,
+    Estimates,
+    GradePrior,
+    Lambda,
+    Level,
+    MuPrior,
+    Tau,
+    TauPrior,
+    compare_table,
+)
 from shakti.commands.options import CONFIG, AsJson, ConfigPath
 from shakti.config import ConfigError, read_config
 from shakti.screen import Screen
@@ -41,17 +53,41 @@ def score(
     out: Annotated[
         Path | None, typer.Option("--out", help="A folder for the results and the record of the run.")
     ] = None,
+    estimates: Estimates = None,
+    tau: Tau = "integrated",
+    mu: MuPrior = "flat",
+    tau_scale: TauPrior = None,
+    grade_prior: GradePrior = "normal",
+    penalty: Lambda = LAMBDA,
+    best: Best = None,
+    level: Level = 0.90,
     as_json: AsJson = False,
 ) -> None:
     """Rate every provider with what is in the store, and show how: the coefficients of each group of peers.
 
     Names and figures of single providers are in the lists of `shakti report`, which passes the gate.
-    With --ratings any table with a column `provider` is rated, and the exact figures are given.
+    With --ratings any table with a column `provider` is rated, and the exact figures are given. With --estimates a table of
+    names, estimates and standard errors is pooled, placed and graded.
 
     Example: shakti score --ratings ratings.csv --scale 1..5 --out out/scores
     """
     screen = Screen()
-    if ratings is not None:
+    if estimates is not None:
+        if ratings is not None or scale or out is not None or as_of is not None:
+            raise ConfigError("--estimates stands alone; leave out --ratings, --scale, --as-of and --out.")
+        compare_table(
+            estimates,
+            tau=tau,
+            mu=mu,
+            tau_scale=tau_scale,
+            grade_prior=grade_prior,
+            penalty=penalty,
+            best=best,
+            level=level,
+            as_json=as_json,
+            screen=screen,
+        )
+    elif ratings is not None:
         _rate_table(ratings, scale or ["1..5"], as_of, out, screen, as_json=as_json)
     elif scale:
         raise ConfigError("--scale belongs to --ratings; the scales of the store come from its forms.")

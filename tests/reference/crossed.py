@@ -71,7 +71,10 @@ class CrossedModel:
         many = len(self.y)
         log_det = float(np.log(diagonal).sum() + 2.0 * np.log(np.diag(factor[0])).sum())
         weights = np.append(-beta, 1.0)
-        spherical = [solved_first @ weights, *np.split(solved_others @ weights, np.cumsum(self.sizes[1:])[:-1])]
+        spherical = [
+            solved_first @ weights,
+            *np.split(solved_others @ weights, np.cumsum(self.sizes[1:])[:-1]),
+        ]
         sigma = float(np.sqrt(residual / many))
         return Fit(
             deviance=log_det + many * (1.0 + float(np.log(2.0 * np.pi * residual / many))),
