@@ -5,7 +5,7 @@ Where survivors rate several units, a unit's votes and a survivor's votes cross:
     vote = mean + unit_p + leniency_e + rest,   variances s2a, s2b, s2e
 
 The variances come from three sums of squares (Gao & Owen 2017, Electron J Statist 11:1235-1296), the effects from backfitting
-(Ghosh, Hastie & Owen 2022, Ann Statist 50:560-583): both linear in the votes, where full maximum likelihood is not. On InstEval
+(Ghosh, Hastie & Owen 2022, Ann Statist 50:560-583, with their clubbing of the mean): both linear in the votes, where full maximum likelihood is not. On InstEval
 (73,421 ratings) effects so found correlate .99999 with those of maximum likelihood (`docs/validation.md`).
 
 Assumption: who rates whom does not depend on how good the unit is beyond what other raters say of it. It is used only where at
@@ -109,26 +109,27 @@ def components(votes: Crossed) -> Components | None:
 def backfit(votes: Crossed, variances: Components) -> tuple[Floats, Floats]:
     """The effects of units and of raters around the mean: the best linear unbiased predictors with these variances.
 
-    Each in turn is the shrunk mean of what the other leaves, until nothing moves; `rest` must be above 0.
+    Each in turn is the shrunk mean of what the other leaves, the common mean found anew with it (or the sweeps would creep), until
+    nothing moves; `rest` must be above 0.
     """
     value = votes.value - votes.value.mean()
-    unit_n = np.bincount(votes.unit) + _shrink(variances.rest, variances.units)
-    rater_n = np.bincount(votes.rater) + _shrink(variances.rest, variances.raters)
-    unit, rater = np.zeros(len(unit_n)), np.zeros(len(rater_n))
-    close = CLOSE * float(np.std(value)) + 1e-300
-    mean = 0.0
+    units, raters = np.bincount(votes.unit), np.bincount(votes.rater)
+    unit, rater = np.zeros(len(units)), np.zeros(len(raters))
+    close = CLOSE * float(np.std(value))
     for _ in range(SWEEPS):
         before = rater
-        unit = np.bincount(votes.unit, value - mean - rater[votes.rater], len(unit_n)) / unit_n
-        rater = np.bincount(votes.rater, value - mean - unit[votes.unit], len(rater_n)) / rater_n
-        mean = float((value - unit[votes.unit] - rater[votes.rater]).mean())
-        if np.max(np.abs(rater - before)) < close:
+        unit = _shrunk(votes.unit, units, value - rater[votes.rater], variances.units, variances.rest)
+        rater = _shrunk(votes.rater, raters, value - unit[votes.unit], variances.raters, variances.rest)
+        if np.max(np.abs(rater - before)) <= close:
             break
     return unit, rater
 
 
-def _shrink(rest: float, own: float) -> float:
-    return rest / own if own > 0.0 else np.inf
+def _shrunk(label: Ints, size: Ints, value: Floats, own: float, rest: float) -> Floats:
+    """The effect of each label, drawn towards the mean of all by what it is worth."""
+    weight = size / (size * own + rest)
+    mean = np.bincount(label, value, len(size)) / np.maximum(size, 1)
+    return np.asarray(own * weight * (mean - weight @ mean / weight.sum()))
 
 
 def _explained(label: Ints, size: Floats, value: Floats) -> float:
@@ -143,4 +144,4 @@ def _share_of_several(votes: Crossed) -> float:
     wide = int(np.max(votes.unit)) + 1
     pairs = np.unique(votes.rater * wide + votes.unit)
     units = np.bincount(pairs // wide)
-    return float(np.count_nonzero(units > 1) / np.count_nonzero(units))
+    return float(np.mean(units[units > 0] > 1))

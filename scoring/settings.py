@@ -88,6 +88,10 @@ class Settings:
     sigma_prior_df: float = 10.0
     mode_min_weight: float = 30.0
     mode_role_weight: float = 100.0
+    leniency_min_share: float = (
+        0.2  # of the survivors must have rated two units or more, or nothing is corrected
+    )
+    leniency_cap: float = 10.0  # points that one survivor's leniency can move her votes at most
     collector_rho: float = 0.05  # likeness of answers taken by one collector
     survivor_rho: float = 0.5  # likeness of one survivor's answers about one provider in several quarters
 
@@ -115,9 +119,10 @@ class Settings:
             "highlight_p",
             "alarms",
         )
-        for name in (*shares, "min_chat_share", "collector_rho", "survivor_rho"):
+        for name in (*shares, "min_chat_share", "collector_rho", "survivor_rho", "leniency_min_share"):
             self._check(name, low=0, high=1)
-        self._check("trend_clear", low=0)
+        for name in ("trend_clear", "leniency_cap"):
+            self._check(name, low=0)
         for name in ("tau_prior_sd", "mu_prior_sd", "sigma_prior", "sigma_prior_df"):
             self._check(name, low=0, open_ends=True)
         for domain, weight in self.weights.items():
