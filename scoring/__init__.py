@@ -13,6 +13,7 @@ from scoring.evaluations import Evaluations, from_columns, table
 from scoring.lists import most_improved
 from scoring.ratings import rate
 from scoring.records import IndicatorMean, ModeEffect, PeerGroup, Rating, Ratings, Unit
+from scoring.services import ServiceFigure, services
 from scoring.settings import Scale, Settings
 from scoring.tables import RatingsTable, read_ratings, read_scales, result_rows
 
@@ -27,6 +28,7 @@ __all__ = [
     "RegistryError",
     "Scale",
     "ScoringError",
+    "ServiceFigure",
     "Settings",
     "SettingsError",
     "TableError",
@@ -37,5 +39,6 @@ __all__ = [
     "read_ratings",
     "read_scales",
     "result_rows",
+    "services",
     "table",
 ]

@@ -74,6 +74,10 @@ class Settings:
     trend_mistakes: float = 0.1
     highlight_p: float = 0.9
 
+    # Entitlements: days that a step may take before it is overdue. The programme's lawyers say what applies in its state.
+    norm_order_days: int = 60
+    norm_payment_days: int = 30
+
     # Odd answers (`scoring.integrity`): the share of runs that may raise a false alarm, for each check; 0 switches all off.
     alarms: float = 0.05
 
@@ -102,7 +106,7 @@ class Settings:
     red_flags: frozenset[str] = frozenset({"bribe", "safety"})  # never part of a score
 
     def __post_init__(self) -> None:
-        for name in ("k_programme", "k_outward", "quarters", "draws"):
+        for name in ("k_programme", "k_outward", "quarters", "draws", "norm_order_days", "norm_payment_days"):
             self._check(name, low=1)
         self._check("peers", low=2)
         for name in ("top_share", "level"):
