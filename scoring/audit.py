@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, Protocol
@@ -13,13 +14,13 @@ import scipy
 
 from scoring.columns import Column
 from scoring.evaluations import Evaluations
-from scoring.records import Unit
+from scoring.records import Finding, ModeEffect, PeerGroup, Unit
 from scoring.selection import Heard
 from scoring.settings import Settings
 
 __all__ = ["METHOD", "fingerprint", "record"]
 
-METHOD = "1"
+METHOD = "2"
 """Changes whenever the same evaluations, settings and seed would give other ratings."""
 
 
@@ -27,8 +28,18 @@ class Digest(Protocol):
     def update(self, data: bytes, /) -> None: ...
 
 
-def record(heard: Heard, registry: Sequence[Unit], settings: Settings, *, seed: int) -> dict[str, Any]:
-    """`input_sha256`, `evaluations` (how many had a say), `settings`, `seed`, `versions`, `as_of`, `window`."""
+def record(
+    heard: Heard,
+    registry: Sequence[Unit],
+    settings: Settings,
+    *,
+    seed: int,
+    modes: Sequence[ModeEffect],
+    groups: Sequence[PeerGroup],
+    findings: Sequence[Finding],
+) -> dict[str, Any]:
+    """`input_sha256`, `evaluations` (how many had a say), `settings`, `seed`, `versions`, `as_of`, `window`, the `coefficients` of
+    modes and peer groups, and how many `findings` each check had; about no single survivor, collector or provider."""
     described = asdict(settings)
     described["red_flags"] = sorted(settings.red_flags)
     described["domains"] = {name: list(members) for name, members in settings.domains.items()}
@@ -38,6 +49,11 @@ def record(heard: Heard, registry: Sequence[Unit], settings: Settings, *, seed: 
         "evaluations": len(heard.evaluations),
         "settings": described,
         "seed": seed,
+        "coefficients": {
+            "modes": [asdict(mode) for mode in modes],
+            "groups": [asdict(group) for group in groups],
+        },
+        "findings": dict(sorted(Counter(finding.check for finding in findings).items())),
         "versions": {
             "method": METHOD,
             "numpy": np.__version__,

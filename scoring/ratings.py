@@ -71,7 +71,9 @@ def rate(
         modes=modes,
         groups=groups,
         findings=findings,
-        audit=audit.record(heard, registry, settings, seed=seed),
+        audit=audit.record(
+            heard, registry, settings, seed=seed, modes=modes, groups=groups, findings=findings
+        ),
     )
 
 

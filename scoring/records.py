@@ -19,6 +19,7 @@ __all__ = [
     "Rating",
     "Ratings",
     "Recommendation",
+    "Rule",
     "Sensitivity",
     "Survivors",
     "Unit",
@@ -187,6 +188,10 @@ class Rating:
     p_above: float | None = None  # P(above the median of its peers)
     p_top_without_one: float | None = (
         None  # least p_top without any one survivor, collector or day; None where p_top or n is too low to matter
+    )
+
+    sure_with: int | None = (
+        None  # times as many answers like those so far with which it would be sure enough: 2, 4, or None
     )
 
     group: Group = "no result yet"

@@ -9,7 +9,7 @@ import numpy as np
 from scoring.estimates import Estimates, worst_without_one
 from scoring.peers import Fitted
 from scoring.pooling import Posterior
-from scoring.ranks import draw, p_top_given, places
+from scoring.ranks import Draws, draw, p_top_given, places
 from scoring.settings import Settings
 
 __all__ = ["Result", "results_of"]
@@ -28,6 +28,7 @@ class Result(TypedDict, total=False):
     p_top: float
     p_above: float
     p_top_without_one: float | None
+    sure_with: int | None
 
 
 def results_of(group: Fitted, estimates: Estimates, settings: Settings, *, seed: int) -> dict[int, Result]:
@@ -87,4 +88,15 @@ def _add_places(
             p_top=p_top,
             p_above=float(found.p_above[index]),
             p_top_without_one=without,
+            sure_with=None,
         )
+        if p_top < settings.required_p(group.peers) and found.p_above[index] >= settings.level:
+            results[unit]["sure_with"] = _sure_with(drawn, index, settings.required_p(group.peers))
+
+
+def _sure_with(drawn: Draws, peer: int, required: float) -> int | None:
+    """How many times the answers would be needed, were the others like those so far."""
+    times = np.array([2.0, 4.0])
+    p = p_top_given(drawn, peer, np.full(2, drawn.estimate[peer]), drawn.variance[peer] / times)
+    enough = np.flatnonzero(p >= required)
+    return int(times[enough[0]]) if len(enough) else None
