@@ -97,7 +97,7 @@ def _rated(
             domains = domain_results(level, heard, [mode.role for mode in modes], settings, seed=seed)
             evidence = [replace(one, domains=own) for one, own in zip(evidence, domains, strict=True)]
         for group in fit(level, estimates, settings):
-            found = results_of(group, estimates, settings, seed=seed)
+            found = results_of(group, estimates, settings, seed=seed, graded=True)
             rows += [
                 replace(evidence[unit], area=group.area, peers=group.peers, **found.get(unit, {}))
                 for unit in group.belongs.tolist()

@@ -151,7 +151,7 @@ class Rating:
 
     Below `k_programme` survivors there is no score; below `peers` peers with a result there is no place and no comparison. Then the
     field is None and `group` is "no result yet". Scores are on 0-100, probabilities on 0-1, intervals at `Settings.level`.
-    `trend` is for the programme; only who improved is ever on a list of its own. `grade` is empty where there is no place.
+    `trend` is for the programme; only who improved is ever on a list of its own. `grade` (1 is best) is empty where there is no place.
     """
 
     provider: str

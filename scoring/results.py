@@ -7,6 +7,7 @@ from typing import TypedDict
 import numpy as np
 
 from scoring.estimates import Estimates, worst_without_one
+from scoring.grades import grades_of
 from scoring.peers import Fitted
 from scoring.pooling import Posterior
 from scoring.ranks import Draws, draw, p_top_given, places
@@ -29,15 +30,27 @@ class Result(TypedDict, total=False):
     p_above: float
     p_top_without_one: float | None
     sure_with: int | None
+    grade: str
 
 
-def results_of(group: Fitted, estimates: Estimates, settings: Settings, *, seed: int) -> dict[int, Result]:
-    """Unit number -> result, for the units of a group that have one."""
+MOST_GRADED = 400
+"""Peers of a group up to which they are graded: every pair is compared, and a group larger than this wants to be divided anyway."""
+
+
+def results_of(
+    group: Fitted, estimates: Estimates, settings: Settings, *, seed: int, graded: bool = False
+) -> dict[int, Result]:
+    """Unit number -> result, for the units of a group that have one; with their grades (1 is best) if that is wanted."""
     if group.posterior is None or not group.peers:
         return {}
     results = _scores(group, group.posterior, settings)
     if group.peers >= settings.peers:
         _add_places(results, group, group.posterior, estimates, settings, seed=seed)
+        units, at = group.results
+        if graded and len(units) <= MOST_GRADED:
+            grades = grades_of(group.posterior, at).grade
+            for unit, grade in zip(units.tolist(), grades.tolist(), strict=True):
+                results[unit]["grade"] = str(grade)
     return results
 
 
