@@ -177,7 +177,7 @@ def evaluations_of(voices: Voices, registry: tuple[Unit, ...], scenario: Scenari
         ],
         "own_office": np.zeros(many, dtype=bool),
         "review": ["none"] * many,
-        "flags": [()] * many,
+        "flags": [None] * many,
         "values": dict(voices.answers),
     }
     return from_columns(columns, {"v1": dict.fromkeys(voices.answers, scale)})

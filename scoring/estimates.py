@@ -17,8 +17,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from scoring.cells import Cells, cells_of, pooled_variance
+from scoring.collectors import likeness
 from scoring.evaluations import Bools, Floats, Ints
-from scoring.leniency import Crossed, Leniency, leniency
+from scoring.leniency import Crossed, leniency
 from scoring.levels import Level
 from scoring.mode import mode_effects
 from scoring.records import ModeEffect
@@ -76,16 +77,20 @@ def estimates_of(level: Level, heard: Heard, modes: Sequence[ModeEffect], settin
     beta = np.array([mode.beta for mode in modes])[role]
     mode_se = np.array([mode.se for mode in modes])[role]
     corrected = votes.value - beta[votes.unit] * votes.interviewed
-    kind = _leniency(votes, corrected, role, settings)
-    corrected = corrected - kind.effect[votes.survivor]
-    spread = kind.spread[votes.survivor]
+    apart = corrected - _role_means(votes, corrected, role)
+    kind = leniency(
+        Crossed(votes.unit, votes.survivor, apart),
+        min_share=settings.leniency_min_share,
+        cap=settings.leniency_cap,
+    )
+    corrected = corrected - kind.effect
+    spread = kind.spread
     size = np.bincount(votes.unit, minlength=units)
     divisor = np.where(size > 0, size, np.nan)
     interviewed = np.bincount(votes.unit, votes.interviewed, minlength=units) / divisor
     sigma2 = _variance(cells_of(votes), role, len(modes), settings)[role]
-    design = design_effect(
-        votes, units, collector_rho=settings.collector_rho, survivor_rho=settings.survivor_rho
-    )
+    alike = likeness(votes, apart - kind.effect, settings)
+    design = design_effect(votes, units, collector_rho=alike, survivor_rho=settings.survivor_rho)
     return Estimates(
         votes=votes,
         corrected=corrected,
@@ -143,12 +148,11 @@ def _clusters(votes: Votes, start: int, end: int) -> tuple[tuple[Ints, Ints], ..
     return tuple(pairs)
 
 
-def _leniency(votes: Votes, corrected: Floats, role: Ints, settings: Settings) -> Leniency:
-    """How kind each survivor is, seen beside the mean of each role: who was in need of which role tells nothing about kindness."""
+def _role_means(votes: Votes, value: Floats, role: Ints) -> Floats:
+    """The mean of each vote's role: which roles a survivor needed, or a collector asked about, says nothing about their manner."""
     of_role = role[votes.unit]
-    mean = np.bincount(of_role, corrected) / np.maximum(np.bincount(of_role), 1)
-    crossed = Crossed(votes.unit, votes.survivor, corrected - mean[of_role])
-    return leniency(crossed, min_share=settings.leniency_min_share, cap=settings.leniency_cap)
+    mean = np.bincount(of_role, value) / np.maximum(np.bincount(of_role), 1)
+    return np.asarray(mean[of_role])
 
 
 def _variance(cells: Cells, role: Ints, roles: int, settings: Settings) -> Floats:

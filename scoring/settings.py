@@ -96,7 +96,8 @@ class Settings:
         0.2  # of the survivors must have rated two units or more, or nothing is corrected
     )
     leniency_cap: float = 10.0  # points that one survivor's leniency can move her votes at most
-    collector_rho: float = 0.05  # likeness of answers taken by one collector
+    collector_rho: float = 0.05  # likeness of answers taken by one collector, before any data
+    collector_rho_worth: float = 20.0  # so many collectors must speak for another likeness to count as much
     survivor_rho: float = 0.5  # likeness of one survivor's answers about one provider in several quarters
 
     # From answers to a composite. `version` changes whenever the domains or weights change.
@@ -127,7 +128,7 @@ class Settings:
             self._check(name, low=0, high=1)
         for name in ("trend_clear", "leniency_cap"):
             self._check(name, low=0)
-        for name in ("tau_prior_sd", "mu_prior_sd", "sigma_prior", "sigma_prior_df"):
+        for name in ("tau_prior_sd", "mu_prior_sd", "sigma_prior", "sigma_prior_df", "collector_rho_worth"):
             self._check(name, low=0, open_ends=True)
         for domain, weight in self.weights.items():
             if not weight > 0:
