@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from scoring.columns import Floats
+from scoring.columns import Floats, Ints
 from scoring.leniency import Crossed, components
 from scoring.settings import Settings
 from scoring.votes import Votes
@@ -17,24 +17,30 @@ from scoring.votes import Votes
 __all__ = ["likeness"]
 
 
-def likeness(votes: Votes, value: Floats, settings: Settings) -> float:
-    """The intraclass correlation of interviews that one collector took, 0-1; `value` are the votes without mode and role.
+def likeness(votes: Votes, value: Floats, role: Ints, settings: Settings) -> Floats:
+    """For each unit the intraclass correlation of interviews that one collector took about its role, 0-1.
 
-    The planning value `collector_rho` counts as much as `collector_rho_worth` collectors: before the first data it stands alone, and a
-    dozen collectors cannot push it far.
+    `value` are the votes without mode, `role` numbers the role of each unit. The planning value `collector_rho` counts as much as
+    `collector_rho_worth` collectors: before the first data it stands alone, and a dozen collectors cannot push it far.
     """
     links = votes.collectors
-    named = links.label >= 0
     alone = np.bincount(links.vote, minlength=len(votes))[links.vote] == 1
-    taken = named & alone & (votes.interviewed[links.vote] == 1.0)
+    taken = alone & (links.label >= 0) & (votes.interviewed[links.vote] == 1.0)
     vote, collector = links.vote[taken], links.label[taken]
-    if not len(vote):
-        return settings.collector_rho
-    crossed = Crossed(votes.unit[vote], collector, value[vote])
-    found = components(crossed)
+    of_role = role[votes.unit[vote]]
+    found = np.full(int(np.max(role, initial=-1)) + 1, settings.collector_rho)
+    for number in np.unique(of_role).tolist():
+        own = of_role == number
+        crossed = Crossed(votes.unit[vote[own]], collector[own], value[vote[own]])
+        found[number] = _of_role(crossed, settings)
+    return np.asarray(found[role])
+
+
+def _of_role(interviews: Crossed, settings: Settings) -> float:
+    found = components(interviews)
     if found is None or found.raters + found.rest <= 0.0:
         return settings.collector_rho
-    seen = len(np.unique(collector))
+    seen = len(np.unique(interviews.rater))
     own = found.raters / (found.raters + found.rest)
     worth = settings.collector_rho_worth
     return float((worth * settings.collector_rho + seen * own) / (worth + seen))

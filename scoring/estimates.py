@@ -21,7 +21,7 @@ from scoring.collectors import likeness
 from scoring.evaluations import Bools, Floats, Ints
 from scoring.leniency import Crossed, leniency
 from scoring.levels import Level
-from scoring.mode import mode_effects
+from scoring.mode import mode_effects, room
 from scoring.records import ModeEffect
 from scoring.selection import Heard
 from scoring.settings import Settings
@@ -43,7 +43,7 @@ class Estimates:
     variance: Floats
     sigma: Floats  # pooled deviation of one vote in the unit's role
     design: Floats  # design effect
-    mode_se: Floats  # standard error of the role's mode effect
+    mode_se: Floats  # standard error of the mode effect of each unit
     interviewed: Floats  # share of votes
     collectors: Ints  # distinct, named
     unanimous: Bools
@@ -74,8 +74,9 @@ def estimates_of(level: Level, heard: Heard, modes: Sequence[ModeEffect], settin
     units = len(level.units)
     role = role_numbers(level, [mode.role for mode in modes])
     votes = votes_of(heard, level.unit)
-    beta = np.array([mode.beta for mode in modes])[role]
-    mode_se = np.array([mode.se for mode in modes])[role]
+    part = room(cells_of(votes), role, len(modes))
+    beta = np.array([mode.beta for mode in modes])[role] * part
+    mode_se = np.array([mode.se for mode in modes])[role] * part
     corrected = votes.value - beta[votes.unit] * votes.interviewed
     apart = corrected - _role_means(votes, corrected, role)
     kind = leniency(
@@ -89,7 +90,7 @@ def estimates_of(level: Level, heard: Heard, modes: Sequence[ModeEffect], settin
     divisor = np.where(size > 0, size, np.nan)
     interviewed = np.bincount(votes.unit, votes.interviewed, minlength=units) / divisor
     sigma2 = _variance(cells_of(votes), role, len(modes), settings)[role]
-    alike = likeness(votes, apart - kind.effect, settings)
+    alike = likeness(votes, apart - kind.effect, role, settings)
     design = design_effect(votes, units, collector_rho=alike, survivor_rho=settings.survivor_rho)
     return Estimates(
         votes=votes,

@@ -5,8 +5,8 @@ Where survivors rate several units, a unit's votes and a survivor's votes cross:
     vote = mean + unit_p + leniency_e + rest,   variances s2a, s2b, s2e
 
 The variances come from three sums of squares (Gao & Owen 2017, Electron J Statist 11:1235-1296), the effects from backfitting
-(Ghosh, Hastie & Owen 2022, Ann Statist 50:560-583, with their clubbing of the mean): both linear in the votes, where full maximum likelihood is not. On InstEval
-(73,421 ratings) effects so found correlate .99999 with those of maximum likelihood (`docs/validation.md`).
+(Ghosh, Hastie & Owen 2022, Ann Statist 50:560-583, with their clubbing of the mean): both linear in the votes, where full
+maximum likelihood is not. On InstEval (73,421 ratings) effects so found correlate .99999 with those of maximum likelihood.
 
 What is taken off a vote is its survivor's leniency as her votes on *other* units show it, each worth what is known of that unit:
 

@@ -84,7 +84,7 @@ def distinct(unit: Ints, label: Ints) -> tuple[Ints, Ints, Ints]:
     return pairs // wide, pairs % wide - 1, np.diff(np.r_[first, len(keys)])
 
 
-def design_effect(votes: Votes, units: int, *, collector_rho: float, survivor_rho: float) -> Floats:
+def design_effect(votes: Votes, units: int, *, collector_rho: float | Floats, survivor_rho: float) -> Floats:
     """By how much the variance of each unit's mean is larger than with independent votes; 1 where it has no vote."""
     by_survivor, _, repeats = distinct(votes.unit, votes.survivor)
     by_collector, _, taken = distinct(votes.unit[votes.collectors.vote], votes.collectors.label)

@@ -16,8 +16,8 @@ from scoring.leniency import Components, Crossed, backfit, components
 HERE = Path(__file__).parent
 
 
-def published() -> dict[str, Any]:
-    numbers: dict[str, Any] = json.loads((HERE / "insteval.json").read_text(encoding="utf-8"))
+def published(name: str) -> dict[str, Any]:
+    numbers: dict[str, Any] = json.loads((HERE / f"{name}.json").read_text(encoding="utf-8"))
     return numbers
 
 
@@ -46,7 +46,7 @@ def by_department(data: dict[str, np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]
 def test_the_yardstick_has_the_published_deviances_of_insteval(
     insteval: dict[str, np.ndarray[Any, Any]],
 ) -> None:
-    numbers = published()
+    numbers = published("insteval")
     fixed = np.column_stack([np.ones(len(insteval["y"])), insteval["service"]])
     three = CrossedModel(insteval["y"], fixed, [insteval["s"], insteval["d"], insteval["dept"]])
     found = three.at(relative(numbers["sd_service_and_dept"], "s", "d", "dept"))
@@ -61,10 +61,10 @@ def test_the_yardstick_has_the_published_deviances_of_insteval(
 def test_moments_and_backfitting_agree_with_maximum_likelihood_on_insteval(
     insteval: dict[str, np.ndarray[Any, Any]],
 ) -> None:
-    sd = published()["sd_plain"]
+    sd = published("insteval")["sd_plain"]
     model = CrossedModel(insteval["y"], np.ones((len(insteval["y"]), 1)), [insteval["s"], insteval["d"]])
     best = model.at(relative(sd, "s", "d"))
-    assert best.deviance == pytest.approx(published()["deviance_plain"], abs=1e-5)
+    assert best.deviance == pytest.approx(published("insteval")["deviance_plain"], abs=1e-5)
 
     votes = Crossed(insteval["d"], insteval["s"], insteval["y"])
     found = components(votes)
@@ -89,7 +89,7 @@ def test_the_pinned_deviations_of_insteval_are_where_the_likelihood_is_highest(
 ) -> None:
     model = CrossedModel(insteval["y"], np.ones((len(insteval["y"]), 1)), [insteval["s"], insteval["d"]])
     found = model.fit([0.3, 0.4])
-    sd = published()["sd_plain"]
+    sd = published("insteval")["sd_plain"]
     assert [*found.sd, found.sigma] == pytest.approx([sd["s"], sd["d"], sd["rest"]], rel=1e-4)
 
 

@@ -72,7 +72,7 @@ def test_no_effect_moves_a_vote_by_more_than_the_cap() -> None:
     assert np.max(np.abs(found.effect)) == 10.0
 
 
-def test_the_more_a_survivor_said_the_better_her_leniency_is_known() -> None:
+def test_the_more_a_survivor_said_elsewhere_the_better_her_leniency_is_known() -> None:
     votes = crossed(4)
     more = Crossed(
         np.r_[votes.unit, np.arange(30)],
@@ -80,15 +80,32 @@ def test_the_more_a_survivor_said_the_better_her_leniency_is_known() -> None:
         np.r_[votes.value, np.full(30, 60.0)],
     )
     found = leniency(more, min_share=0.2, cap=10.0)
-    assert found.components is not None
-    assert found.spread[0] < found.spread[1] < 1.0
+    assert found.used
+    spread = np.bincount(more.rater, found.spread) / np.bincount(more.rater)
+    assert spread[0] < spread[1] < 1.0
 
 
-def test_a_rater_of_one_unit_keeps_the_whole_variance() -> None:
+def test_a_vote_of_a_rater_of_one_unit_stays_as_it_is() -> None:
     votes = crossed(5)
     new = int(np.max(votes.rater)) + 1
     lonely = Crossed(np.r_[votes.unit, 0], np.r_[votes.rater, new], np.r_[votes.value, 90.0])
-    assert leniency(lonely, min_share=0.2, cap=10.0).spread[new] == pytest.approx(1.0)
+    found = leniency(lonely, min_share=0.2, cap=10.0)
+    assert found.effect[-1] == pytest.approx(0.0, abs=1e-9)
+    assert found.spread[-1] == pytest.approx(1.0)
+
+
+def test_what_is_said_of_a_unit_itself_is_not_taken_for_kindness() -> None:
+    """A vote moves what is taken off the survivor's other votes, never what is taken off itself (but through the deviations)."""
+    votes = crossed(6)
+    raised = votes.value.copy()
+    raised[0] += 5.0
+    before, after = (
+        leniency(Crossed(votes.unit, votes.rater, value), min_share=0.2, cap=1e9)
+        for value in (votes.value, raised)
+    )
+    others = (votes.rater == votes.rater[0]) & (np.arange(len(raised)) > 0)
+    assert after.effect[0] == pytest.approx(before.effect[0], abs=0.1)
+    assert (after.effect[others] > before.effect[others] + 0.4).all()
 
 
 def test_backfitting_without_differences_between_raters_is_pooling() -> None:
