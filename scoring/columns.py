@@ -38,6 +38,13 @@ class Column:
         labels = tuple(label for label, stays in zip(self.labels, used.tolist(), strict=True) if stays)
         return Column(labels, self.recoded(np.cumsum(used) - 1))
 
+    def filled(self, label: Any) -> Column:
+        """The same with this label where there was none."""
+        labels = sorted({*self.labels, label})
+        number = np.array([labels.index(one) for one in self.labels], dtype=np.int64)
+        code = self.recoded(number)
+        return Column(tuple(labels), np.where(code < 0, labels.index(label), code))
+
     def recoded(self, number: Ints) -> Ints:
         """For each row the number of its label, -1 where there is none; `number` has one for each label."""
         return np.append(number, -1)[self.code]

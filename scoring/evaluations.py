@@ -149,9 +149,9 @@ def _listed(rows: Sequence[Mapping[str, object]], name: str) -> list[Any]:
 
 
 def _coded(values: Any, name: str) -> Column:
-    """A column of texts; None is the empty text."""
+    """A column of texts; none is the empty text."""
     if isinstance(values, Column):
-        return values
+        return values if not len(values) or int(np.min(values.code)) >= 0 else values.filled("")
     listed = values if isinstance(values, list) else list(values)
     if set(map(type, listed)) - {str}:
         listed = ["" if value is None else value for value in listed]

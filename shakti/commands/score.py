@@ -109,6 +109,7 @@ def _rate_store(
         screen.raw(_record(found).decode().rstrip())
         return
     show_method(found, screen)
+    _show_findings(found, screen)
     screen.next("shakti report")
 
 
@@ -132,6 +133,7 @@ def _rate_table(
         screen.raw(json.dumps(_plain(found), ensure_ascii=False, indent=2, sort_keys=True))
         return
     show_method(found, screen)
+    _show_findings(found, screen)
     _show_rated(found, screen)
 
 
@@ -163,6 +165,24 @@ def _plain(found: scoring.Ratings) -> dict[str, object]:
         "modes": [asdict(mode) for mode in found.modes],
         "audit": dict(found.audit),
     }
+
+
+def _show_findings(found: scoring.Ratings, screen: Screen) -> None:
+    """How many findings each check had; whom they are about is for those who look into them."""
+    if found.findings:
+        held = sum("odd answers" in row.held_by for row in found.rows)
+        screen.table(
+            f"Answers that look odd: {held} honours are held until a person has looked",
+            ["check", "findings", "evaluations"],
+            [
+                [
+                    name,
+                    str(many),
+                    str(len({e for f in found.findings if f.check == name for e in f.evaluations})),
+                ]
+                for name, many in found.audit["findings"].items()
+            ],
+        )
 
 
 def _show_rated(found: scoring.Ratings, screen: Screen) -> None:

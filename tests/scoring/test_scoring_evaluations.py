@@ -92,6 +92,11 @@ def test_labels_are_numbered_in_sorted_order_and_none_is_minus_one() -> None:
     assert column.tolist() == ["b", None, "a", "b"]
 
 
+def test_what_has_no_label_can_be_given_one() -> None:
+    filled = coded(["b", None, "a"]).filled("")
+    assert (filled.labels, filled.tolist()) == (("", "a", "b"), ["b", "", "a"])
+
+
 def test_quarters_are_counted_back_over_new_year_in_the_way_they_are_written() -> None:
     assert quarters.window("2026Q2", length=4) == ("2025Q3", "2025Q4", "2026Q1", "2026Q2")
     assert quarters.window("2026-Q1", length=2) == ("2025-Q4", "2026-Q1")
