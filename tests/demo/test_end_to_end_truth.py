@@ -176,10 +176,12 @@ def covered(found: Found) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
 def mode_errors(found: Found) -> list[tuple[ModeEffect, float]]:
     """Each role's effect, and how far it lies from the true one in its standard errors."""
     result = []
+    # What a face adds is the same for all; what these collectors add on average happened once, and is in all their answers.
+    tilt = KINDER_TO_A_FACE + float(np.mean(list(found.sample.truth.collectors.values())))
     for effect in found.ratings.modes:
         people = [one for one in found.registry if one["role"] == effect.role]
         if people and effect.source in ("role", "all roles"):
-            true = np.mean([found.true(one, tilt=KINDER_TO_A_FACE) - found.true(one) for one in people])
+            true = np.mean([found.true(one, tilt=tilt) - found.true(one) for one in people])
             result.append((effect, (effect.beta - float(true)) / effect.se))
     return result
 
