@@ -5,8 +5,8 @@ evaluations it names; nothing is deleted and nothing else follows from it. Withi
 Hochberg 1995 (J R Stat Soc B 57:289-300) at `Settings.alarms`: where all is as it should be, at most that share of runs has one.
 
 Collectors are compared within the providers they share with others (as `scoring.mode` compares modes): who works where service is
-bad is not blamed for it. Their deviations are divided by their common over-dispersion, winsorised at 10 % so that the odd ones do
-not hide themselves (Spiegelhalter 2005, Stat Med 24:1185-1202). Repeats of one survivor in a quarter are one vote already, and
+bad is not blamed for it. Their deviations are divided by their common over-dispersion (Spiegelhalter 2005, Stat Med 24:1185-1202), taken from the middle
+one so that the odd ones do not hide themselves. Repeats of one survivor in a quarter are one vote already, and
 what leans on one survivor, collector or day is on no list: these need no check.
 """
 
@@ -201,12 +201,15 @@ def _by_z(scored: _Scored, collector: Ints, z: Floats) -> Iterator[Suspicion]:
     """Two-sided, over-dispersion taken out; it needs five collectors to know what is usual."""
     if len(collector) < 5:
         return
-    low, high = np.quantile(z, [0.1, 0.9])
-    # The mean square of ten-percent winsorised normal values is .80: without that the rest would look less spread than it is.
-    phi = max(1.0, float((np.clip(z, low, high) ** 2).mean()) / 0.8)
+    phi = _dispersion(z)
     names = scored.heard.evaluations.collector.labels
     for number, p in zip(collector.tolist(), (2.0 * norm.sf(np.abs(z) / np.sqrt(phi))).tolist(), strict=True):
         yield Suspicion(names[number], p, scored.of_collector(number))
+
+
+def _dispersion(z: Floats) -> float:
+    """How much more collectors differ than chance alone, seen from the middle one: several odd ones must not hide each other."""
+    return max(1.0, float(np.median(np.abs(z)) / norm.ppf(0.75)) ** 2)
 
 
 # --- collectors whose interviews look made up
@@ -247,8 +250,7 @@ def _by_rate(scored: _Scored, odd: Bools) -> Iterator[Suspicion]:
     seen = np.bincount(scored.collector[interviewed], odd[interviewed], minlength=wide)[found]
     rate = (seen.sum() - seen + 0.5) / (n.sum() - n + 1.0)
     exact = binom.sf(seen - 1, n, np.minimum(rate, 1.0))
-    low, high = np.quantile(z, [0.1, 0.9])
-    phi = max(1.0, float((np.clip(z, low, high) ** 2).mean()) / 0.8)
+    phi = _dispersion(z)
     # Both must be unlikely: beside all others (exact, for rare things) and within the same providers.
     p = np.maximum(exact, norm.sf(z / np.sqrt(phi)))
     names = scored.heard.evaluations.collector.labels

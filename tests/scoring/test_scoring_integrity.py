@@ -138,6 +138,15 @@ def test_a_collector_who_makes_interviews_up_is_found_by_the_check_for_it(
     assert not [one for one in findings(ordinary()) if one.check == check]
 
 
+def test_two_who_make_interviews_up_are_both_found() -> None:
+    rows = ordinary()
+    for collector in ("c04", "c10"):
+        own = [index for index, one in enumerate(rows) if one["collector"] == collector]
+        for place, index in enumerate(own):
+            rows[index] = rows[index] | copied(rows[index], place)
+    assert [one.subject for one in findings(rows) if one.check == "copies"] == ["c04", "c10"]
+
+
 def more(rows: Rows, **given: Any) -> dict[str, Any]:
     return row(len(rows), district="d1", block="", mode="chat", collector=None, **given)
 
