@@ -58,7 +58,9 @@ class ActionTurn(Action):  # type: ignore[misc]  # rasa_sdk carries no types
             open_interview=tracker.get_slot("interview"),
         )
         for reply in handled.replies:
-            dispatcher.utter_message(**reply.to_json())
+            said = reply.to_json()
+            more = said.pop("more", None)
+            dispatcher.utter_message(**said, json_message=more)  # our channel joins the two again
         return [SlotSet("interview", handled.interview)]
 
 

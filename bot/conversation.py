@@ -14,7 +14,7 @@ from typing import Any
 
 from bot.listener import Listener
 from bot.phrases import LANGUAGES, Words
-from bot.talk import Talk, remembering, spoken_languages
+from bot.talk import Talk, in_language, remembering, spoken_languages
 from bot.turns import Button, Effect, Forget, Message, Reply, Save, Turn
 from bot.understand import (
     to_ascii_digits,
@@ -60,7 +60,8 @@ class Conversation:
             talk, expired = None, True
         listener = Listener(self.forms, self.words, self.region, message, now, new_id)
         turn = listener.begin(expired=expired) if talk is None else listener.go_on(talk)
-        return remembering(turn, message.id)
+        spoken = in_language(turn, None if talk is None else talk.language)
+        return remembering(spoken, message.id)
 
     def saved(self, state: Mapping[str, Any], receipt: str) -> Turn:
         """The confirmation, to be asked for after the commit: the form's last words and the receipt."""
@@ -71,14 +72,15 @@ class Conversation:
             texts.append(wording.say("receipt", receipt=receipt))
         replies = (Reply("\n".join(texts)),)
         done = Talk(talk.id, step="done", language=talk.language, last=talk.last)
-        return remembering(Turn(done.to_json(), replies), (talk.last or {}).get("id"))
+        turn = in_language(Turn(done.to_json(), replies), talk.language)
+        return remembering(turn, (talk.last or {}).get("id"))
 
     def not_saved(self, state: Mapping[str, Any]) -> Turn:
         """What to say when the commit failed: nothing is lost, and Send is there again."""
         talk = replace(Talk.from_json(state), last=None)
         wording = Wording(self.words, talk.language or LANGUAGES[0])
         buttons = (wording.button("send", "send:"), wording.button("stop", "stop:"))
-        return Turn(talk.to_json(), (Reply(wording.say("not_saved"), buttons),))
+        return in_language(Turn(talk.to_json(), (Reply(wording.say("not_saved"), buttons),)), talk.language)
 
     def sorry(self, state: Mapping[str, Any] | None) -> tuple[Reply, ...]:
         """What to say after a fault of ours; the state stays as it was."""

@@ -25,7 +25,7 @@ from bot.understand import (
     read_answer,
     to_ascii_digits,
 )
-from bot.wording import Wording, language_menu
+from bot.wording import Instance, Wording, language_menu
 from xlsforms import (
     Form,
     Prompt,
@@ -37,6 +37,8 @@ from xlsforms import (
     current,
     finish,
     go_to,
+    prompt,
+    remove_repeat,
     review,
     set_answer,
     set_language,
@@ -139,6 +141,10 @@ class Listener:
             ("question", "back"): lambda: self._bound(talk, argument, self._back),
             ("review", "send"): lambda: self._send(talk),
             ("review", "change"): lambda: self._change(talk, argument),
+            ("question", "remove"): lambda: self._take_out(talk),
+            ("review", "remove"): lambda: self._take_out(talk),
+            ("question", "without"): lambda: self._without(talk, argument),
+            ("review", "without"): lambda: self._without(talk, argument),
         }
         found = anywhere.get(verb) or at_step.get((talk.step, verb))
         return found() if found is not None else self._stale(talk)
@@ -151,6 +157,8 @@ class Listener:
         """A typed reply to an open menu. What fits none of its answers is not taken for one."""
         if talk.pause == "change":
             return self._change_by_number(talk)
+        if talk.pause == "remove":
+            return self._take_out_by_number(talk)
         if talk.pause == "language":
             return self._hear_language(talk)
         if talk.pause == "stop" and self._lexicon.whole.get(self._folded) == "affirm":
@@ -321,8 +329,10 @@ class Listener:
         return self._turn(talk, *way_out, wording.question(asked, before=[why]))
 
     def _explain(self, talk: Talk) -> Turn:
-        wording = self._wording(talk)
-        return self._again(talk, [self._open_prompt(talk).hint or wording.say("no_hint")])
+        """The hint of the open question and the form's guidance for who asks the questions."""
+        asked = self._open_prompt(talk)
+        known = [text for text in (asked.hint, asked.guidance) if text]
+        return self._again(talk, known or [self._wording(talk).say("no_hint")])
 
     # -- steering words and interruptions --------------------------------------------------------------------------
 
@@ -346,8 +356,9 @@ class Listener:
         }
         if talk.step == "question":
             moves |= {"skip": self._skip, "back": self._back, "hint": self._explain}
+            moves |= {"remove": self._take_out}
         if talk.step == "review":
-            moves["back"] = self._back
+            moves |= {"back": self._back, "remove": self._take_out}
         move = moves.get(word)
         return None if move is None else move(talk)
 
@@ -359,7 +370,7 @@ class Listener:
         return self._turn(replace(talk, pause="care"), *replies)
 
     def _leave(self, talk: Talk, key: str) -> Turn:
-        return Turn(None, tuple(Reply(wording.say(key)) for wording in self._wordings(talk)), Forget())
+        return Turn(None, tuple(wording.reply(key) for wording in self._wordings(talk)), Forget())
 
     def _stale(self, talk: Talk) -> Turn:
         return self._again(talk, [wording.say("stale_button") for wording in self._wordings(talk)][:1])
@@ -401,6 +412,32 @@ class Listener:
         if not 1 <= number <= len(lines):
             return self._again(replace(talk, pause=None))
         return self._change(talk, lines[number - 1].path)
+
+    # -- taking out an instance of a repeat ------------------------------------------------------------------------
+
+    def _take_out(self, talk: Talk) -> Turn:
+        """The menu of what can be taken out."""
+        found = _instances(*self._form_and_interview(talk))
+        if not found:
+            return self._again(talk, [self._wording(talk).say("nothing_to_remove")])
+        return self._turn(replace(talk, pause="remove"), self._wording(talk).remove_which(found))
+
+    def _without(self, talk: Talk, chosen: str) -> Turn:
+        """The instance "trip=2" goes. Only while the menu is open: a second press would take out the next one."""
+        form, interview = self._form_and_interview(talk)
+        gone = next((one for one in _instances(form, interview) if one.key == chosen), None)
+        if talk.pause != "remove" or gone is None:
+            return self._stale(replace(talk, pause=None))
+        interview = remove_repeat(form, interview, gone.path, gone.number, now=self.now)
+        said = self._wording(talk).removed(gone)
+        return self._ask(replace(talk, interview=interview, misread=0, suggested=None), [said])
+
+    def _take_out_by_number(self, talk: Talk) -> Turn:
+        found = _instances(*self._form_and_interview(talk))
+        number = self._text_number() or 0
+        if not 1 <= number <= len(found):
+            return self._again(replace(talk, pause=None))
+        return self._without(talk, found[number - 1].key)
 
     def _send(self, talk: Talk) -> Turn:
         form, interview = self._form_and_interview(talk)
@@ -516,6 +553,29 @@ def _pass_notes(form: Form, interview: State, now: dt.datetime) -> tuple[list[Pr
         notes.append(shown)
         interview = answer(form, interview, "", now=now)
     return notes, interview
+
+
+def _instances(form: Form, interview: State) -> list[Instance]:
+    """Every instance of a repeat that she may take out, in the form's order."""
+    lines = review(form, interview)
+    found = []
+    for path, count in interview["repeats"].items():
+        label = _name_of_repeat(form, interview, path)
+        if label is None:
+            continue
+        for number in range(1, count + 1):
+            inside = f"{path}[{number}]/"
+            first = next((line.answer for line in lines if line.path.startswith(inside)), "")
+            found.append(Instance(path, number, label, first))
+    return found
+
+
+def _name_of_repeat(form: Form, interview: State, path: str) -> str | None:
+    """How the form calls a repeat; None where the form itself says how many there are, or it does not apply."""
+    try:
+        return prompt(form, interview, path).label
+    except KeyError:
+        return None
 
 
 def _marked_path(form: Form, mark: str) -> str | None:

@@ -1,4 +1,4 @@
-"""Rasa and the action server as processes: trained when needed, started together, waited for, stopped together.
+"""Rasa, the action server and the public door as processes: started together, waited for, stopped together.
 
 Rasa runs hardened: on this machine's own address only, without its HTTP API, with small requests, no telemetry,
 private files, and an environment that holds no secret.
@@ -174,6 +174,8 @@ class Running(AbstractContextManager["Running"]):
     action_port: int | None = None
     wait_seconds: float = START_SECONDS
     python: Path = field(default_factory=lambda: Path(sys.executable))
+    web_port: int | None = None  # None: no page is served; 0: on any free port
+    plain_http: bool = False  # cookies without TLS, for trying the page on one machine
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict, init=False)
 
     def __enter__(self) -> Self:
@@ -187,6 +189,8 @@ class Running(AbstractContextManager["Running"]):
         try:
             self._start_rasa(self.rasa_python, self.port, self.action_port)
             self.start_actions()  # ready long before Rasa is
+            if self.web_port is not None:
+                self._start_door(self.web_port)
             self._wait("rasa", self.port, "/webhooks/shakti/")
         except BaseException:
             self.stop()
@@ -208,8 +212,19 @@ class Running(AbstractContextManager["Running"]):
         self._start("actions", command, environment, folder=Path.cwd())
         self._wait("actions", self.action_port or 0, "/health")
 
+    def _start_door(self, port: int) -> None:
+        """The public door, which knows the drafts and Rasa's address and neither outbox nor its key."""
+        self.web_port = _free_port(port or None, "--web")
+        known = Settings(**{**vars(self.settings), "outbox_url": "", "outbox_public_key": ""})
+        environment = {**_QUIET, "PYTHONPATH": str(ROOT), **known.environment()}
+        command: list[str | Path] = [self.python, "-m", "bot.gateway", "--port", str(self.web_port)]
+        command += ["--rasa", f"http://{LOOPBACK}:{self.port}"]
+        command += ["--plain-http"] if self.plain_http else []
+        self._start("door", command, environment, folder=Path.cwd())
+        self._wait("door", self.web_port, "/health")
+
     def stop(self) -> None:
-        """Stop both, with everything they started."""
+        """Stop all of them, with everything they started."""
         for process in self.processes.values():
             _signal(process, signal.SIGTERM)
         for process in self.processes.values():

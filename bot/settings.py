@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -46,12 +46,18 @@ class Settings:
         return {SETTINGS[name]: value for name, value in given.items()}
 
     @classmethod
-    def from_environment(cls, environ: Mapping[str, str]) -> Settings:
-        """The settings of `environ`. Raises WordsError naming the variable that is missing."""
-        found = {name: environ.get(variable, "") for name, variable in SETTINGS.items()}
-        missing = [SETTINGS[name] for name, value in found.items() if not value and name != "region"]
+    def from_environment(cls, environ: Mapping[str, str], *, without: Sequence[str] = ()) -> Settings:
+        """The settings of `environ`; `without` names those this process must not know, and which stay empty.
+
+        Raises WordsError naming the variable that is missing.
+        """
+        found = {
+            name: "" if name in without else environ.get(variable, "") for name, variable in SETTINGS.items()
+        }
+        optional = ("region", *without)
+        missing = [SETTINGS[name] for name, value in found.items() if not value and name not in optional]
         if missing:
-            raise WordsError(f"The environment variable {missing[0]} is not set; the action server needs it.")
+            raise WordsError(f"The environment variable {missing[0]} is not set; the bot needs it.")
         forms = tuple(map(Path, found.pop("forms").split(os.pathsep)))
         region = found.pop("region") or None
         return cls(forms=forms, region=region, **found)

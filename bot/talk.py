@@ -11,7 +11,7 @@ from bot.turns import Message, Reply, Turn
 from bot.understand import script_language
 from xlsforms import State
 
-__all__ = ["Talk", "remembering", "spoken_languages"]
+__all__ = ["Talk", "in_language", "remembering", "spoken_languages"]
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,15 @@ class Talk:
             return None
         given = self.last["replies"]
         return None if given is None else tuple(map(Reply.from_json, given))
+
+
+def in_language(turn: Turn, before: str | None) -> Turn:
+    """The turn with the language named on replies that do not name theirs; `before`: the one until this turn."""
+    language = before if turn.state is None else turn.state["language"]
+    if language is None:
+        return turn
+    replies = tuple(replace(reply, language=reply.language or language) for reply in turn.replies)
+    return replace(turn, replies=replies)
 
 
 def remembering(turn: Turn, message_id: str | None) -> Turn:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 __all__ = ["Button", "Effect", "Forget", "Message", "Reply", "Save", "Turn"]
@@ -25,29 +25,50 @@ class Message:
 
 @dataclass(frozen=True)
 class Button:
-    """Something she can press: what it shows, and what comes back. A choice's payload names its question."""
+    """Something she can press: what it shows, and what comes back. A choice's payload names its question.
+
+    `sign`: of a step of a scale, how many of how many marks are filled and how good that is: "4/5+", "1/5-", "3/5";
+    a page draws it, so that the answer is not told by a word or a colour alone.
+    """
 
     title: str
     payload: str
+    sign: str | None = None
+
+    def to_json(self) -> dict[str, str]:
+        """`{"title", "payload"}`, and `sign` where there is one."""
+        plain = {"title": self.title, "payload": self.payload}
+        return plain if self.sign is None else {**plain, "sign": self.sign}
 
 
 @dataclass(frozen=True)
 class Reply:
-    """One message of the bot."""
+    """One message of the bot.
+
+    `language` is the one it is written in, None where several stand side by side; `question` the line of `text`
+    that is the open question; `media` of that question, `audio` or `image` to the name of a file.
+    """
 
     text: str
     buttons: tuple[Button, ...] = ()
+    language: str | None = None
+    question: str | None = None
+    media: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        """`{"text": …, "buttons": [{"title": …, "payload": …}]}`, the shape channels carry."""
-        buttons = [{"title": button.title, "payload": button.payload} for button in self.buttons]
-        return {"text": self.text, "buttons": buttons}
+        """`{"text": …, "buttons": […]}`, the shape channels carry, and what else is known under `more`."""
+        plain = {"text": self.text, "buttons": [button.to_json() for button in self.buttons]}
+        more = {"language": self.language, "question": self.question, "media": dict(self.media)}
+        known = {name: value for name, value in more.items() if value}
+        return {**plain, "more": known} if known else plain
 
     @classmethod
     def from_json(cls, found: Mapping[str, Any]) -> Reply:
         """The reply a channel carried."""
-        buttons = found.get("buttons") or []
-        return cls(found.get("text") or "", tuple(Button(each["title"], each["payload"]) for each in buttons))
+        buttons = (
+            Button(each["title"], each["payload"], each.get("sign")) for each in found.get("buttons") or []
+        )
+        return cls(found.get("text") or "", tuple(buttons), **(found.get("more") or {}))
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from bot.phrases import LANGUAGES, Helpline, Words
 from bot.turns import Button, Reply
 from bot.understand import Suggestion, in_digits_of, signs
-from xlsforms import Form, Prompt, ReviewLine
+from xlsforms import Choice, Form, Prompt, ReviewLine
 
-__all__ = ["Wording", "language_menu", "plain"]
+__all__ = ["Instance", "Wording", "language_menu", "plain"]
 
 MOST_BUTTONS = 12  # more do not fit a small screen: then the list is written out
 LONGEST_LIST = 40
@@ -20,6 +20,21 @@ PROGRESS_UP_TO = 12  # a count of forty questions discourages; a short one helps
 OPENING = ("practice", "adult", "consent")  # until these are answered nobody knows how many questions follow
 LONGEST_REVIEW_LABEL = 120
 EXAMPLE_DATE = dt.date(2026, 11, 20)
+
+
+@dataclass(frozen=True)
+class Instance:
+    """One instance of a repeat as it is told: the repeat's label, its number from 1, and its first answer."""
+
+    path: str
+    number: int
+    label: str
+    first: str
+
+    @property
+    def key(self) -> str:
+        """What a button says to name it: "trip=2"."""
+        return f"{self.path}={self.number}"
 
 
 @dataclass(frozen=True)
@@ -35,6 +50,10 @@ class Wording:
             name: self.digits(value) if isinstance(value, int) else value for name, value in values.items()
         }
         return self.words.phrases.say(key, self.language, **shown)
+
+    def reply(self, key: str) -> Reply:
+        """One sentence as a reply."""
+        return Reply(self.say(key), language=self.language)
 
     def digits(self, value: object) -> str:
         """A number as it is written in this language."""
@@ -61,7 +80,8 @@ class Wording:
         if prompt.kind == "repeat":
             lines.append(self.say("another" if prompt.number else "any"))
         lines.extend(self._listed_choices(prompt))
-        return Reply("\n".join(lines), (*self._choice_buttons(prompt), *self.steering(prompt)))
+        buttons = (*self._choice_buttons(prompt), *self.steering(prompt))
+        return Reply("\n".join(lines), buttons, question=prompt.label, media=prompt.media)
 
     def section(self, prompt: Prompt) -> str | None:
         """The part of the form a question stands in; inside a repeat with the number of the instance."""
@@ -73,9 +93,10 @@ class Wording:
         """What works at every question: skip where allowed, explain where there is a hint, back, help, stop."""
         required = prompt.required or prompt.kind == "repeat"  # "no" passes it
         skip = () if required else (self.button("skip", f"skip:{prompt.path}"),)
-        hint = (Button("?", "hint:"),) if prompt.hint else ()
+        hint = (Button("?", "hint:"),) if prompt.hint or prompt.guidance else ()
+        remove = (self.button("remove", "remove:"),) if prompt.kind == "repeat" and prompt.number else ()
         back = (self.button("back", f"back:{prompt.path}"),)
-        return (*skip, *hint, *back, self.button("help", "help:"), self.button("stop", "stop:"))
+        return (*skip, *hint, *remove, *back, self.button("help", "help:"), self.button("stop", "stop:"))
 
     def unclear(self, prompt: Prompt, reason: str) -> str:
         """Why an answer could not be taken, with an example of one that can."""
@@ -105,18 +126,16 @@ class Wording:
             for n, line in enumerate(lines, start=1)
         )
         text = "\n".join((*before, self.say("review"), *numbered, self.say("review_ask")))
-        buttons = (
-            self.button("send", "send:"),
-            self.button("change", "change:"),
-            self.button("stop", "stop:"),
-        )
-        return Reply(text, buttons)
+        remove = (self.button("remove", "remove:"),) if any(line.number for line in lines) else ()
+        buttons = (self.button("send", "send:"), self.button("change", "change:"), *remove)
+        return Reply(text, (*buttons, self.button("stop", "stop:")))
 
     def helplines(self, opening: str, lines: Sequence[Helpline]) -> Reply:
         """Numbers with what they are for, the warning about the call list, and the two ways on."""
         shown = (self.say("helpline", number=line.number, label=line.labels[self.language]) for line in lines)
         text = "\n".join((self.say(opening), *shown, self.say("call_log"), self.say("go_on_or_stop")))
-        return Reply(text, (self.button("continue", "continue:"), self.button("stop_delete", "stop:")))
+        buttons = (self.button("continue", "continue:"), self.button("stop_delete", "stop:"))
+        return Reply(text, buttons, language=self.language)
 
     def intro(self, idle_minutes: int, before: Iterable[str]) -> Reply:
         """The first message: what this is, what is kept, who sees it, what it is not, and whether it is safe."""
@@ -151,6 +170,22 @@ class Wording:
         buttons = (self.button("continue", "continue:"), self.button("stop", "stop:"))
         return Reply(self.say("change_which"), buttons)
 
+    def remove_which(self, found: Sequence[Instance]) -> Reply:
+        """Asks which instance of a repeat to take out."""
+        buttons = (
+            Button(f"{self.digits(n)}. {self._instance(one)}", f"without:{one.key}")
+            for n, one in enumerate(found, start=1)
+        )
+        return Reply(self.say("remove_which"), (*buttons, self.button("continue", "continue:")))
+
+    def removed(self, gone: Instance) -> str:
+        """Says which instance was taken out."""
+        return self.say("removed", what=self._instance(gone))
+
+    def _instance(self, one: Instance) -> str:
+        named = f"{one.label} {self.digits(one.number)}"
+        return f"{named}: {one.first}" if one.first else named
+
     def _reviewed(self, line: ReviewLine) -> str:
         label = _question_itself(line.label)
         return label if line.number is None else f"{label} ({self.digits(line.number)})"
@@ -176,7 +211,11 @@ class Wording:
             )
         signed = zip(signs(prompt.choices), prompt.choices, strict=True)
         return tuple(
-            Button(f"{self.digits(sign)}. {choice.label}", f"answer:{prompt.path}={choice.name}")
+            Button(
+                f"{self.digits(sign)}. {choice.label}",
+                f"answer:{prompt.path}={choice.name}",
+                _sign(prompt, choice),
+            )
             for sign, choice in signed
         )
 
@@ -191,7 +230,7 @@ class Wording:
         return [*lines, self.say(how, example=self._example(how)) if how in _EXAMPLES else self.say(how)]
 
 
-_ON_LINES = ("answer:", "language:", "form:")
+_ON_LINES = ("answer:", "language:", "form:", "without:")
 _EXAMPLES = {
     "choose_many": "1 3",
     "not_a_number": "3",
@@ -214,6 +253,18 @@ def plain(reply: Reply) -> str:
     answers = [button.title for button in reply.buttons if button.payload.startswith(_ON_LINES)]
     steering = [f"[{button.title}]" for button in reply.buttons if not button.payload.startswith(_ON_LINES)]
     return "\n".join((reply.text, *answers, *([" ".join(steering)] if steering else [])))
+
+
+def _sign(prompt: Prompt, choice: Choice) -> str | None:
+    """How many of a scale's marks a choice fills, and whether it stands at its good or its bad end."""
+    steps = sorted(int(each.name) for each in prompt.choices if each.name.isdecimal())
+    if not choice.name.isdecimal() or len(steps) < 3:
+        return None
+    step = steps.index(int(choice.name)) + 1
+    best = prompt.eval.get("best", "")
+    rank = len(steps) + 1 - step if best == str(steps[0]) else step  # 1: the bad end
+    good = "+" if 2 * rank > len(steps) + 1 else "-" if 2 * rank < len(steps) + 1 else ""
+    return f"{step}/{len(steps)}{good}"
 
 
 def _has_buttons(prompt: Prompt) -> bool:

@@ -1,4 +1,4 @@
-"""What tests of several rooms need: Rasa's Python, where it is installed."""
+"""What tests of several rooms need: Rasa's Python and a real browser, where they are installed."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+from real_browser import Browse, real_browser
 
 from bot.runtime import find_rasa_python
 
@@ -21,3 +22,9 @@ def rasa_python() -> Path:
     if found is None:
         pytest.skip("bot/rasa/.venv is missing: install Python 3.10 and run make setup-bot")
     return found
+
+
+@pytest.fixture(scope="session")
+def browse(tmp_path_factory: pytest.TempPathFactory) -> Browse:
+    """Runs a script of tests/browser; its pictures go to the folder BROWSER_PICTURES, if that is set."""
+    return real_browser(Path(os.environ.get("BROWSER_PICTURES") or tmp_path_factory.mktemp("pictures")))

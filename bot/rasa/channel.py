@@ -55,7 +55,7 @@ class ShaktiInput(InputChannel):
                 return response.json({"error": "the message could not be handled"}, status=500)
             if not collector.messages:  # our action always speaks, so it was not reached: nothing happened
                 return response.json({"error": "nobody answered; try again"}, status=503)
-            return response.json([reply_of(each) for each in collector.messages])
+            return response.json(replies_of(collector.messages))
 
         return webhook
 
@@ -97,9 +97,15 @@ def without_commands(text: str) -> str:
     return WORD_JOINER + stripped if stripped.startswith("/") else stripped
 
 
-def reply_of(message: dict[str, Any]) -> dict[str, Any]:
-    """One reply as the client gets it."""
-    return {"text": message.get("text") or "", "buttons": message.get("buttons") or []}
+def replies_of(messages: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The replies as the client gets them. What a reply carries beside its text comes from Rasa as a message behind it."""
+    found: list[dict[str, Any]] = []
+    for message in messages:
+        if "custom" in message and found:
+            found[-1]["more"] = message["custom"]
+        else:
+            found.append({"text": message.get("text") or "", "buttons": message.get("buttons") or []})
+    return found
 
 
 class ForgetfulTrackerStore(InMemoryTrackerStore):

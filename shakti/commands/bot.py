@@ -57,15 +57,24 @@ def rasa_python() -> Path:
 def run(
     config_path: ConfigPath = CONFIG,
     models: Models = MODELS,
+    *,
     port: Annotated[int | None, typer.Option("--port", help="Rasa's port (default: bot.port).")] = None,
     action_port: Annotated[
         int | None, typer.Option("--action-port", help="The action server's (default: bot.actions_port).")
     ] = None,
+    web: Annotated[
+        int | None, typer.Option("--web", help="Serve the chat page on this port, for a proxy that adds TLS.")
+    ] = None,
+    plain_http: Annotated[
+        bool, typer.Option("--plain-http", help="Let the page work without TLS, to try it on this machine.")
+    ] = False,
     talk: Annotated[bool, typer.Option("--talk", help="Talk to it here in the terminal.")] = False,
 ) -> None:
-    """Start the action server and Rasa on this machine only, until stopped.
+    """Start the action server and Rasa on this machine only, until stopped; with --web the chat page too.
 
     Example: shakti bot run --talk
+
+    Example: shakti bot run --web 8080 --plain-http, then open http://127.0.0.1:8080
     """
     screen = Screen()
     config = read_config(config_path)
@@ -78,8 +87,12 @@ def run(
         config.path("data/bot"),
         port=port or config.bot.port,
         action_port=action_port or config.bot.actions_port,
+        web_port=web,
+        plain_http=plain_http,
     )
     with running:
+        if web is not None:
+            screen.say(f"The chat page is at http://127.0.0.1:{running.web_port}.")
         screen.say(f"The chat listens on 127.0.0.1:{running.port}; stop with Ctrl-C.")
         if talk:
             _talk(running, screen)

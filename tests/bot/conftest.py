@@ -111,6 +111,7 @@ def rasa_settings(tmp_path_factory: pytest.TempPathFactory, keys: KeyPair) -> Se
 def running_bot(
     rasa_python: Path, model: Path, rasa_settings: Settings, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Running]:
-    """Rasa and the action server, started once for all tests that need them."""
-    with Running(rasa_python, model, rasa_settings, tmp_path_factory.mktemp("logs")) as running:
+    """Rasa, the action server and the public door, started once for all tests that need them."""
+    logs = tmp_path_factory.mktemp("logs")
+    with Running(rasa_python, model, rasa_settings, logs, web_port=0, plain_http=True) as running:
         yield running

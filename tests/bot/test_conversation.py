@@ -487,3 +487,63 @@ def test_another_instance_is_added_by_its_button_once_and_by_word(
     told = shown(someone.say("no"))
     assert "How far? (1) — 3" in told
     assert "How far? (2) — 4" in told
+
+
+TRIPS = (
+    "| survey |\n| | type | name | label::English (en) | hint::English (en) | guidance_hint::English (en) |\n"
+    "| | begin_repeat | trip | Trip | | |\n"
+    "| | integer | km | How far? | One way | Ask for the road, not the bus line |\n"
+    "| | end_repeat | | | | |\n"
+)
+
+
+@pytest.fixture
+def traveller(desk: Callable[..., AtTheDesk], tmp_path: Path) -> AtTheDesk:
+    """Someone who has told of three trips and is asked for another one."""
+    (tmp_path / "trips.md").write_text(TRIPS, encoding="utf-8")
+    someone = desk(load_form(tmp_path / "trips.md"))
+    someone.all("hello", "English", "yes", "3", "yes", "4", "yes", "5")
+    return someone
+
+
+def test_an_instance_is_taken_out_and_the_others_move_up(traveller: AtTheDesk) -> None:
+    offered = buttons(traveller.press("remove:"))
+    assert [title for title in offered if "Trip" in title] == ["1. Trip 1: 3", "2. Trip 2: 4", "3. Trip 3: 5"]
+    assert "Taken out: Trip 2: 4" in shown(traveller.press(offered["2. Trip 2: 4"]))
+    told = shown(traveller.say("no"))
+    assert "How far? (1) — 3" in told
+    assert "How far? (2) — 5" in told
+
+
+def test_the_button_of_an_instance_pressed_twice_takes_out_only_one(traveller: AtTheDesk) -> None:
+    offered = buttons(traveller.press("remove:"))
+    traveller.press(offered["1. Trip 1: 3"])
+    traveller.press(offered["1. Trip 1: 3"])
+    told = shown(traveller.say("no"))
+    assert "How far? (2) — 5" in told
+
+
+def test_an_instance_is_taken_out_by_words_from_the_review(traveller: AtTheDesk) -> None:
+    assert "Take one out" in buttons(traveller.say("no"))
+    traveller.say("remove")
+    told = shown(traveller.say("3"))
+    assert "Taken out: Trip 3: 5" in told
+
+
+def test_what_fits_no_instance_takes_nothing_out(traveller: AtTheDesk) -> None:
+    traveller.say("remove")
+    traveller.say("9")
+    traveller.press("without:trip=abc")
+    traveller.press("without:nowhere=1")
+    traveller.press("without:trip=1")  # no menu is open
+    assert "How far? (3) — 5" in shown(traveller.say("no"))
+
+
+def test_where_nothing_repeats_there_is_nothing_to_take_out(person: AtTheDesk) -> None:
+    person.all(*TO_REVIEW)
+    assert "nothing to take out" in shown(person.say("remove"))
+
+
+def test_who_asks_for_more_gets_the_hint_and_the_guidance(traveller: AtTheDesk) -> None:
+    told = shown(traveller.press("answer:trip=add") and traveller.press("hint:"))
+    assert "One way\nAsk for the road, not the bus line\n" in told

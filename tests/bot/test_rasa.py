@@ -11,11 +11,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from door import Browser
 from speaking import ThroughRasa, buttons, shown
 from test_conversation import TO_FIRST_INDICATOR, TO_REVIEW
 
 from bot.errors import NotRunningError
-from bot.outbox import Outbox
+from bot.outbox import KeyPair, Outbox, open_row
 from bot.runtime import Running, fingerprint, model_path, new_sender, train, understand
 from bot.settings import Settings
 
@@ -198,3 +199,33 @@ def test_a_dead_action_server_is_never_called_saved(
     assert outbox.take(0, 1) == []
     assert "It is saved." in shown(someone.say("send"))  # nothing was lost meanwhile
     assert outbox.acknowledge([row.id for row in outbox.take(0, 10)]) == 1
+
+
+@pytest.fixture
+def browser(running_bot: Running) -> Iterator[Browser]:
+    browser = Browser(f"http://127.0.0.1:{running_bot.web_port}")
+    yield browser
+    browser.close()
+
+
+def test_an_evaluation_given_on_the_page_comes_to_the_outbox_through_rasa(
+    browser: Browser, outbox: Outbox, keys: KeyPair
+) -> None:
+    before = len(outbox.take(0, 1000))
+    browser.open().enter("English")
+    browser.press("Yes, begin").press("How a person or an office worked with me")
+    for typed in TO_REVIEW[TO_REVIEW.index("1") + 1 :]:
+        browser.write(typed)
+    assert "Shall I send it?" in browser.text
+    assert "It is saved." in browser.press("Send").text
+    rows = outbox.take(0, 1000)
+    assert len(rows) == before + 1
+    assert "<availability>5</availability>" in open_row(rows[-1], keys.private)
+
+
+def test_the_door_knows_no_key_of_the_outbox(running_bot: Running) -> None:
+    process = running_bot.processes["door"]
+    environment = Path(f"/proc/{process.pid}/environ").read_bytes()
+    assert b"SHAKTI_DRAFTS_KEY" in environment
+    assert running_bot.settings.outbox_public_key.encode() not in environment
+    assert running_bot.settings.outbox_url.encode() not in environment

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
-import json
-import os
 import re
-import shutil
-import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +12,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from real_browser import Browse
 
 import scoring
 from bot.outbox import Outbox, new_key_pair
@@ -47,13 +44,10 @@ from xlsforms import (
 
 pytestmark = pytest.mark.nightly
 
-HERE = Path(__file__).resolve().parent
-FORMS = HERE.parents[1] / "xlsforms"
+FORMS = Path(__file__).resolve().parents[2] / "xlsforms"
 ZONE = "Asia/Kolkata"
 NOW = dt.datetime(2026, 11, 20, 10, 0, tzinfo=ZoneInfo(ZONE))
 CODE, WRONG_CODE = new_code(12_345_678), "1234567890"
-INSTALL_SECONDS = 300
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 MEDIA = {name: (FORMS / name).read_text(encoding="utf-8") for name in ("providers.csv", "collectors.csv")}
 
 # What must differ: who wrote it down, when, and under which number.
@@ -197,65 +191,21 @@ def begun(name: str, instance: str) -> Walk:
 
 
 @pytest.fixture(scope="module")
-def in_browser(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Walk], Filled]:
-    """Repeats a walk in the browser. Skips, in one sentence, where there is no browser, Node.js or form client."""
-    chromium = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
-    node, npm = shutil.which("node"), shutil.which("npm")
-    if chromium is None:
-        pytest.skip("no Chromium was found: install it, or name it with CHROMIUM=/path/to/chromium")
-    if node is None or npm is None:
-        pytest.skip("Node.js was not found: install it with npm (version 20 or newer)")
-    install(npm)
-    pictures = Path(os.environ.get("BROWSER_PICTURES") or tmp_path_factory.mktemp("pictures")).resolve()
-    pictures.mkdir(parents=True, exist_ok=True)
+def in_browser(browse: Browse) -> Callable[[Walk], Filled]:
+    """Repeats a walk in the browser."""
 
     def fill(walk: Walk) -> Filled:
         plan = {
-            "chromium": chromium,
             "now": NOW.isoformat(),
             "zone": ZONE,
             "form": walk.form.xform,
             "media": MEDIA,
-            "pictures": str(pictures),
             "steps": walk.steps,
         }
-        ran = subprocess.run(
-            [node, str(HERE / "fill.mjs")],
-            input=json.dumps(plan),
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            timeout=300,
-            check=False,
-        )
-        assert ran.returncode == 0, ran.stderr
-        result = json.loads(ran.stdout)
+        result = browse("fill.mjs", plan)
         return Filled(walk, result["steps"], result["sent"], result["abroad"], result["errors"])
 
     return fill
-
-
-def install(npm: str) -> None:
-    """Fetches the form client where it is not there in the very version that package.json names."""
-    wanted = json.loads((HERE / "package.json").read_text(encoding="utf-8"))["dependencies"]
-    if all(installed(name) == version for name, version in wanted.items()):
-        return
-    quiet = ("--no-audit", "--no-fund", "--loglevel=error", "--fetch-retries=1", "--fetch-timeout=60000")
-    command = [npm, "install", "--no-package-lock", "--ignore-scripts", *quiet]
-    try:
-        ran = subprocess.run(
-            command, cwd=HERE, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False
-        )
-    except subprocess.TimeoutExpired:
-        pytest.skip(f"npm did not fetch the form client within {INSTALL_SECONDS} seconds")
-    if ran.returncode != 0:
-        reason = next(iter(ran.stderr.strip().splitlines()), "it gave no reason")
-        pytest.skip(f"npm could not fetch the form client: {reason}")
-
-
-def installed(name: str) -> str | None:
-    path = HERE / "node_modules" / name / "package.json"
-    return json.loads(path.read_text(encoding="utf-8"))["version"] if path.exists() else None
 
 
 @pytest.fixture(scope="module")

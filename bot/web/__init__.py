@@ -1,0 +1,1 @@
+"""The chat page: what a browser gets, and what it costs; `bot.gateway` decides what happens."""
