@@ -1,19 +1,18 @@
 """Why a line says what it says: the sentences that may leave scoring, in three languages.
 
-Scoring's own sentences are not passed on. They carry exact probabilities, and the one about the place without any one survivor
-would tell that survivor's answer; so each is known here by what it means, is said again without its number, and what is not
-known is left out.
+Scoring's own sentences are not passed on: they carry exact probabilities. What scoring decided is known here by its name and is
+said again without its number; what is not known is left out.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from reports.names import LANGUAGES, Label
 from reports.records import Figures
 from reports.words import above_phrase, label, top_phrase
 from scoring import Rating, explain
+from scoring.records import Rule
 
 __all__ = ["about_result", "not_recognised_yet"]
 
@@ -42,33 +41,30 @@ def about_result(row: Rating, figures: Figures, *, peers: int, outward: bool) ->
     if row.recommendation == "recognise":
         yield label("reason.without_one")
     if row.recommendation == "encourage":
-        yield from not_recognised_yet(row.reasons)
+        yield from not_recognised_yet(row.missing)
     if row.recommendation == "support":
         yield label("reason.support")
     if row.unanimous:
         yield label("reason.unanimous")
+    if not outward:
+        yield label(f"change.{explain.needed_change(row)}")
 
 
-def not_recognised_yet(sentences: tuple[str, ...]) -> Iterator[Label]:
-    """Which rules stand between a result and recognition, out of scoring's sentences."""
-    for sentence in sentences:
-        for rule, key in RULES:
-            if rule.search(sentence):
-                yield label("reason.not_yet", rule=label(key))
+def not_recognised_yet(missing: Iterable[Rule]) -> Iterator[Label]:
+    """Which rules stand between a result and recognition."""
+    for rule in missing:
+        if rule in RULES:
+            yield label("reason.not_yet", rule=label(RULES[rule]))
 
 
-def _rule(sentence: str) -> re.Pattern[str]:
-    """The sentence with any numbers in it."""
-    return re.compile(re.sub(r"\d+", r"\\d+", re.escape(sentence)))
-
-
-RULES = (
-    (_rule(explain.too_few(10)), "rule.too_few"),
-    (_rule(explain.not_sure_enough(0.8)), "rule.not_sure_enough"),
-    (_rule(explain.leans_on_one(0.6)), "rule.leans_on_one"),
-    (_rule(explain.UNRELIABLE), "rule.unreliable"),
-    (_rule(explain.ONE_COLLECTOR), "rule.one_way"),
-)
+RULES: Mapping[Rule, str] = {
+    "too_few": "rule.too_few",
+    "not_sure_enough": "rule.not_sure_enough",
+    "leans_on_one": "rule.leans_on_one",
+    "unreliable": "rule.unreliable",
+    "one_collector": "rule.one_way",
+    "mistakes": "rule.mistakes",
+}
 
 
 def _capital(text: str) -> str:

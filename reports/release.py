@@ -97,7 +97,9 @@ class _View:
 
     @cached_property
     def tree(self) -> Tree:
-        return Tree({key: Cell(key, self._parent(row), row.survivors) for key, row in self.rows.items()})
+        return Tree(
+            {key: Cell(key, self._parent(row), frozenset(row.survivors)) for key, row in self.rows.items()}
+        )
 
     def place(self, code: str) -> Label:
         known = (words(language).known(f"state.{code}", code) for language in LANGUAGES)

@@ -9,10 +9,13 @@ group which have a result.
 from __future__ import annotations
 
 from scoring.errors import RegistryError, ScoringError, SettingsError, TableError
-from scoring.evaluations import Evaluations, table
+from scoring.evaluations import Evaluations, from_columns, table
+from scoring.lists import most_improved
 from scoring.ratings import rate
 from scoring.records import IndicatorMean, ModeEffect, PeerGroup, Rating, Ratings, Unit
+from scoring.services import ServiceFigure, services
 from scoring.settings import Scale, Settings
+from scoring.tables import RatingsTable, read_ratings, read_scales, result_rows
 
 __all__ = [
     "Evaluations",
@@ -21,13 +24,21 @@ __all__ = [
     "PeerGroup",
     "Rating",
     "Ratings",
+    "RatingsTable",
     "RegistryError",
     "Scale",
     "ScoringError",
+    "ServiceFigure",
     "Settings",
     "SettingsError",
     "TableError",
     "Unit",
+    "from_columns",
+    "most_improved",
     "rate",
+    "read_ratings",
+    "read_scales",
+    "result_rows",
+    "services",
     "table",
 ]

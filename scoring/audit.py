@@ -4,26 +4,42 @@ from __future__ import annotations
 
 import hashlib
 import platform
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import scipy
 
+from scoring.columns import Column
 from scoring.evaluations import Evaluations
-from scoring.records import Unit
+from scoring.records import Finding, ModeEffect, PeerGroup, Unit
 from scoring.selection import Heard
 from scoring.settings import Settings
 
 __all__ = ["METHOD", "fingerprint", "record"]
 
-METHOD = "1"
+METHOD = "2"
 """Changes whenever the same evaluations, settings and seed would give other ratings."""
 
 
-def record(heard: Heard, registry: Sequence[Unit], settings: Settings, *, seed: int) -> dict[str, Any]:
-    """`input_sha256`, `evaluations` (how many had a say), `settings`, `seed`, `versions`, `as_of`, `window`."""
+class Digest(Protocol):
+    def update(self, data: bytes, /) -> None: ...
+
+
+def record(
+    heard: Heard,
+    registry: Sequence[Unit],
+    settings: Settings,
+    *,
+    seed: int,
+    modes: Sequence[ModeEffect],
+    groups: Sequence[PeerGroup],
+    findings: Sequence[Finding],
+) -> dict[str, Any]:
+    """`input_sha256`, `evaluations` (how many had a say), `settings`, `seed`, `versions`, `as_of`, `window`, the `coefficients` of
+    modes and peer groups, and how many `findings` each check had; about no single survivor, collector or provider."""
     described = asdict(settings)
     described["red_flags"] = sorted(settings.red_flags)
     described["domains"] = {name: list(members) for name, members in settings.domains.items()}
@@ -33,6 +49,11 @@ def record(heard: Heard, registry: Sequence[Unit], settings: Settings, *, seed: 
         "evaluations": len(heard.evaluations),
         "settings": described,
         "seed": seed,
+        "coefficients": {
+            "modes": [asdict(mode) for mode in modes],
+            "groups": [asdict(group) for group in groups],
+        },
+        "findings": dict(sorted(Counter(finding.check for finding in findings).items())),
         "versions": {
             "method": METHOD,
             "numpy": np.__version__,
@@ -49,11 +70,20 @@ def fingerprint(evaluations: Evaluations, registry: Sequence[Unit]) -> str:
     digest = hashlib.sha256()
     for name, column in vars(evaluations).items():
         if name != "indicators":
-            digest.update(f"{name}\x1e".encode())
-            digest.update("\x1f".join(map(str, column.tolist())).encode())
+            _add(digest, name, column)
     for name, values in evaluations.indicators.items():
-        if not np.isnan(values).all():  # a column that only left-out rows know says nothing
-            digest.update(f"{name}\x1e".encode())
-            digest.update(values.tobytes())
+        _add(digest, name, values)
     digest.update("\x1f".join(sorted(map(repr, registry))).encode())
     return digest.hexdigest()
+
+
+def _add(digest: Digest, name: str, column: Column | np.ndarray[Any, Any]) -> None:
+    """A column by its name, its labels and its numbers; the same on every machine."""
+    digest.update(f"{name}\x1e".encode())
+    if isinstance(column, Column):
+        digest.update("\x1f".join(map(str, column.labels)).encode())
+        column = column.code
+    if column.dtype.kind in "USO":
+        digest.update("\x1f".join(column.tolist()).encode())
+    else:
+        digest.update(np.ascontiguousarray(column, dtype=column.dtype.newbyteorder("<")).tobytes())

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from scoring.evaluations import Floats, Ints
+from scoring.columns import Floats, Ints, grouped
 from scoring.votes import Votes
 
 __all__ = ["BOTH", "INTERVIEWED", "IN_CHAT", "Cells", "add", "cells_of", "over_quarters", "pooled_variance"]
@@ -54,15 +54,15 @@ def over_quarters(cells: Cells) -> Cells:
 def _merged(cells: Cells) -> Cells:
     """Each combination of unit, mode and quarter once, sorted."""
     deep = int(np.max(cells.quarter, initial=0)) + 1
-    keys, cell = np.unique((cells.unit * 3 + cells.mode) * deep + cells.quarter, return_inverse=True)
-    many = len(keys)
+    groups = grouped((cells.unit * 3 + cells.mode) * deep + cells.quarter)
+    keys = groups.key
     return Cells(
         unit=keys // (3 * deep),
         mode=keys // deep % 3,
         quarter=keys % deep,
-        n=np.bincount(cell, cells.n, minlength=many),
-        total=np.bincount(cell, cells.total, minlength=many),
-        squares=np.bincount(cell, cells.squares, minlength=many),
+        n=np.add.reduceat(cells.n[groups.order], groups.starts),
+        total=np.add.reduceat(cells.total[groups.order], groups.starts),
+        squares=np.add.reduceat(cells.squares[groups.order], groups.starts),
     )
 
 

@@ -1,7 +1,9 @@
 """One estimate and its variance for each unit, out of its votes: what pooling starts from.
 
-    estimate_j = sum over its votes of (value - beta * interviewed) / votes
-    variance_j = sigma_role^2 * design effect / votes + interviewed share^2 * Var(beta)
+    estimate_j = sum over its votes of (value - beta * interviewed - leniency of the survivor) / votes
+    variance_j = sigma_role^2 * design effect * mean spread / votes + interviewed share^2 * Var(beta)
+
+The spread of a vote is 1, or less where the leniency of its survivor is partly known (`scoring.leniency`).
 
 The error of the mode effect is shared by all units of a role; counting it for each as if it were its own makes comparisons
 a little more careful than they need be, never less.
@@ -15,9 +17,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from scoring.cells import Cells, cells_of, pooled_variance
+from scoring.collectors import likeness
 from scoring.evaluations import Bools, Floats, Ints
+from scoring.leniency import Crossed, leniency
 from scoring.levels import Level
-from scoring.mode import mode_effects
+from scoring.mode import mode_effects, room
 from scoring.records import ModeEffect
 from scoring.selection import Heard
 from scoring.settings import Settings
@@ -31,14 +35,15 @@ class Estimates:
     """For each of the U units of a level (`estimate` and `variance` are nan without a vote)."""
 
     votes: Votes
-    corrected: Floats  # each vote without its mode effect (length V)
+    corrected: Floats  # each vote without its mode effect and its survivor's leniency (length V)
+    spread: Floats  # each vote's variance as a share of the pooled one (length V)
     n: Ints  # distinct survivors
     size: Ints  # votes
     estimate: Floats
     variance: Floats
     sigma: Floats  # pooled deviation of one vote in the unit's role
     design: Floats  # design effect
-    mode_se: Floats  # standard error of the role's mode effect
+    mode_se: Floats  # standard error of the mode effect of each unit
     interviewed: Floats  # share of votes
     collectors: Ints  # distinct, named
     unanimous: Bools
@@ -69,23 +74,33 @@ def estimates_of(level: Level, heard: Heard, modes: Sequence[ModeEffect], settin
     units = len(level.units)
     role = role_numbers(level, [mode.role for mode in modes])
     votes = votes_of(heard, level.unit)
-    beta = np.array([mode.beta for mode in modes])[role]
-    mode_se = np.array([mode.se for mode in modes])[role]
+    part = room(cells_of(votes), role, len(modes))
+    beta = np.array([mode.beta for mode in modes])[role] * part
+    mode_se = np.array([mode.se for mode in modes])[role] * part
     corrected = votes.value - beta[votes.unit] * votes.interviewed
+    apart = corrected - _role_means(votes, corrected, role)
+    kind = leniency(
+        Crossed(votes.unit, votes.survivor, apart),
+        min_share=settings.leniency_min_share,
+        cap=settings.leniency_cap,
+    )
+    corrected = corrected - kind.effect
+    spread = kind.spread
     size = np.bincount(votes.unit, minlength=units)
     divisor = np.where(size > 0, size, np.nan)
     interviewed = np.bincount(votes.unit, votes.interviewed, minlength=units) / divisor
     sigma2 = _variance(cells_of(votes), role, len(modes), settings)[role]
-    design = design_effect(
-        votes, units, collector_rho=settings.collector_rho, survivor_rho=settings.survivor_rho
-    )
+    alike = likeness(votes, apart - kind.effect, role, settings)
+    design = design_effect(votes, units, collector_rho=alike, survivor_rho=settings.survivor_rho)
     return Estimates(
         votes=votes,
         corrected=corrected,
+        spread=spread,
         n=_count(*distinct(votes.unit, votes.survivor)[:2], units),
         size=size,
         estimate=np.bincount(votes.unit, corrected, minlength=units) / divisor,
-        variance=sigma2 * design / divisor + interviewed**2 * mode_se**2,
+        variance=sigma2 * design * np.bincount(votes.unit, spread, minlength=units) / divisor**2
+        + interviewed**2 * mode_se**2,
         sigma=np.sqrt(sigma2),
         design=design,
         mode_se=mode_se,
@@ -105,19 +120,20 @@ def worst_without_one(estimates: Estimates, unit: int) -> tuple[Floats, Floats]:
     votes = estimates.votes
     start, end = np.searchsorted(votes.unit, [unit, unit + 1])
     value, interviewed = estimates.corrected[start:end], votes.interviewed[start:end]
-    left_n, left_sum, left_interviewed = [], [], []
+    spread = estimates.spread[start:end]
+    left_n, left_sum, left_interviewed, left_spread = [], [], [], []
     for vote, label in _clusters(votes, start, end):
         _, cluster = np.unique(label, return_inverse=True)
         left_n.append(len(value) - np.bincount(cluster))
         left_sum.append(value.sum() - np.bincount(cluster, value[vote]))
         left_interviewed.append(interviewed.sum() - np.bincount(cluster, interviewed[vote]))
+        left_spread.append(spread.sum() - np.bincount(cluster, spread[vote]))
     n = np.concatenate(left_n).astype(float)
     remains = n > 0
     n[~remains] = 1.0
     share = np.concatenate(left_interviewed) / n
-    variance = (
-        estimates.sigma[unit] ** 2 * estimates.design[unit] / n + share**2 * estimates.mode_se[unit] ** 2
-    )
+    own = estimates.sigma[unit] ** 2 * estimates.design[unit] * np.concatenate(left_spread) / n**2
+    variance = own + share**2 * estimates.mode_se[unit] ** 2
     distinct_variance, case = np.unique(np.where(remains, variance, np.inf), return_inverse=True)
     lowest = np.full(len(distinct_variance), np.inf)
     np.minimum.at(lowest, case, np.concatenate(left_sum) / n)
@@ -131,6 +147,13 @@ def _clusters(votes: Votes, start: int, end: int) -> tuple[tuple[Ints, Ints], ..
         first, last = np.searchsorted(links.vote, [start, end])
         pairs.append((links.vote[first:last] - start, links.label[first:last]))
     return tuple(pairs)
+
+
+def _role_means(votes: Votes, value: Floats, role: Ints) -> Floats:
+    """The mean of each vote's role: which roles a survivor needed, or a collector asked about, says nothing about their manner."""
+    of_role = role[votes.unit]
+    mean = np.bincount(of_role, value) / np.maximum(np.bincount(of_role), 1)
+    return np.asarray(mean[of_role])
 
 
 def _variance(cells: Cells, role: Ints, roles: int, settings: Settings) -> Floats:

@@ -1,119 +1,155 @@
-"""The sentence behind a rating, in plain English, with a fixed phrase and the number beside it.
+"""The sentences behind a rating in three languages: why it is what it is, and what would change it.
 
-Words alone are understood differently by everybody (Budescu et al. 2014, Nat Clim Change 4:508-512), so a phrase never stands
-without its number. Sentences carry no exact score, no count of survivors and no quarter: those are shown in bands by the gate.
+A probability has a fixed phrase and its number beside it: words alone are understood differently by everybody (Budescu et al. 2014,
+Nat Clim Change 4:508-512). Sentences carry no exact score, no count of survivors and no quarter: those are shown in bands by the
+gate. The words stand in `sentences.csv`, which a translator opens in a spreadsheet.
 """
 
 from __future__ import annotations
 
+import csv
+from collections.abc import Iterator, Mapping
+from functools import cache
+from importlib.resources import files
+from types import MappingProxyType
+from typing import Literal, get_args
+
+from scoring.errors import SettingsError
 from scoring.records import Rating, Rule
 from scoring.settings import Settings
 
-__all__ = [
-    "HELD",
-    "ONE_COLLECTOR",
-    "TOO_MANY_MISTAKES",
-    "UNRELIABLE",
-    "chance",
-    "leans_on_one",
-    "not_sure_enough",
-    "reasons",
-    "too_few",
-]
+__all__ = ["Language", "chance_class", "needed_change", "reasons", "rule", "say"]
 
-PHRASES = (
-    (0.95, "almost certainly"),
-    (0.8, "very likely"),
-    (0.6, "probably"),
-    (0.4, "perhaps"),
-    (0.0, "probably not"),
-)
+Language = Literal["en", "bn", "hi"]
+
+# From which probability on a phrase is used; recognition begins at .8.
+CLASSES = ((0.95, "1"), (0.8, "2"), (0.6, "3"), (0.4, "4"), (0.2, "5"), (0.0, "6"))
 
 LIKELY = 0.6
 """From here on it is worth saying that a unit is among the best."""
 
-HELD = "a red flag was raised and a person reviews it first"
-UNRELIABLE = "the answers differ too much among themselves for so few of them"
-ONE_COLLECTOR = "nearly all answers were taken by one collector"
-TOO_MANY_MISTAKES = "with it the list would be expected to hold too many mistakes"
-MODES_NOT_COMPARABLE = (
-    "answers to an enumerator and in the chat cannot be compared yet; they count as they are"
-)
+
+def say(key: str, language: Language = "en", **values: object) -> str:
+    """A sentence of the table. SettingsError for a language it does not have."""
+    table = _table()
+    if language not in table:
+        raise SettingsError(f"there are no sentences in '{language}'; choose one of {', '.join(table)}")
+    return table[language][key].format(**values)
 
 
-def chance(p: float) -> str:
-    """'very likely (88 in 100)'; never 0 or 100 in 100."""
-    phrase = next(words for least, words in PHRASES if p >= least)
-    return f"{phrase} ({_in_100(p)} in 100)"
+def chance_class(p: float) -> str:
+    """Which of the six fixed phrases a probability has: "1" (almost certainly) to "6" (very unlikely)."""
+    return next(name for least, name in CLASSES if p >= least)
 
 
-def too_few(k: int) -> str:
-    return f"fewer than {k} survivors have answered"
+def rule(name: Rule, settings: Settings, *, peers: int, language: Language = "en") -> str:
+    """What a rule of recognition that is not met says; `peers` is the size of the peer group."""
+    values = {
+        "too_few": {"k": settings.k_outward},
+        "not_sure_enough": {"p": in_100(settings.required_p(peers))},
+        "leans_on_one": {"p": in_100(settings.without_one)},
+    }
+    return say(f"rule.{name}", language, **values.get(name, {}))
 
 
-def not_sure_enough(p: float) -> str:
-    return f"it is not sure enough that it is among the best (needs {_in_100(p)} in 100)"
-
-
-def leans_on_one(p: float) -> str:
+def reasons(rating: Rating, settings: Settings, language: Language = "en") -> tuple[str, ...]:
+    """Why this rating is what it is, what stands in the way of recognition where it is near, and what would change it."""
     return (
-        f"the place leans on one survivor, one collector or one day (needs {_in_100(p)} in 100 without them)"
+        *_standing(rating, settings, language),
+        *_remarks(rating, language),
+        *_decision(rating, settings, language),
+        say(f"change.{needed_change(rating)}", language),
     )
 
 
-def _rule(rule: Rule, rating: Rating, settings: Settings) -> str:
-    """What a rule of recognition that is not met says."""
-    return {
-        "comparison": "there is no comparison with peers yet",
-        "hold": HELD,
-        "too_few": too_few(settings.k_outward),
-        "not_sure_enough": not_sure_enough(settings.required_p(rating.peers)),
-        "leans_on_one": leans_on_one(settings.without_one),
-        "unreliable": UNRELIABLE,
-        "one_collector": ONE_COLLECTOR,
-        "mistakes": TOO_MANY_MISTAKES,
-    }[rule]
-
-
-def reasons(rating: Rating, settings: Settings) -> tuple[str, ...]:
-    """Why this rating is what it is and, where recognition is near, what stands in the way."""
-    sentences = _standing(rating, settings)
-    if rating.score is not None and not rating.modes_comparable:
-        sentences += (f"{_capital(MODES_NOT_COMPARABLE)}.",)
+def needed_change(rating: Rating) -> str:
+    """What would change this rating, as the name of a sentence ("more_voices", "twice" …): the first thing that is needed."""
     if rating.hold == "review":
-        sentences += (f"{_capital(HELD)}.",)
-    if rating.recommendation == "recognise":
-        # No number here: with and without one survivor, two numbers would tell her answer.
-        sentences += ("This holds without any one survivor, collector or day.",)
-    if rating.recommendation == "encourage":
-        sentences += tuple(f"Not recognised yet: {_rule(rule, rating, settings)}." for rule in rating.missing)
-    if rating.recommendation == "support":
-        sentences += ("Offer support in private; this is part of no outward list.",)
-    return sentences
-
-
-def _standing(rating: Rating, settings: Settings) -> tuple[str, ...]:
-    if rating.n == 0:
-        return (f"No verified answer in the last {settings.quarters} quarters.",)
+        return "review"
     if rating.score is None:
-        return (f"Too few voices yet: a result needs {settings.k_programme} survivors.",)
-    if rating.p_top is None or rating.p_above is None:
-        return (f"Too few peers with a result for a comparison: it needs {settings.peers}.",)
-    place = f"Place {rating.place_low} to {rating.place_high} of {rating.peers} peers with a result."
-    if rating.place_low == rating.place_high:
-        place = f"Place {rating.place_low} of {rating.peers} peers with a result."
-    top = f"{_capital(chance(rating.p_top))} among the best {_share(settings.top_share)} of its peers."
-    above = f"{_capital(chance(rating.p_above))} better than the middle of its peers."
-    return (top if rating.p_top >= LIKELY else above, place)
+        return "more_voices"
+    if rating.p_top is None:
+        return "more_peers"
+    if rating.recommendation == "recognise":
+        return "next_time"
+    if rating.group != "clearly above":
+        return "better" if rating.group == "clearly below" else "narrower"
+    return next((change for name, change in _changes(rating) if name in rating.missing), "next_time")
 
 
-def _share(top: float) -> str:
-    return "fifth" if abs(top - 0.2) < 1e-9 else f"{_in_100(top)} in 100"
-
-
-def _in_100(p: float) -> int:
+def in_100(p: float) -> int:
+    """A probability as a count of hundred; certainty is never claimed."""
     return min(99, max(1, int(100.0 * p + 1e-9)))
 
 
-def _capital(words: str) -> str:
-    return words[0].upper() + words[1:]
+def _changes(rating: Rating) -> tuple[tuple[Rule, str], ...]:
+    """For each rule of recognition that may be missing what would meet it, the most telling first."""
+    sure = {2: "twice", 4: "four_times"}.get(rating.sure_with or 0, "better")
+    return (
+        ("not_sure_enough", sure),
+        ("too_few", "more_voices"),
+        ("unreliable", "more_voices"),
+        ("leans_on_one", "more_sources"),
+        ("one_collector", "other_ways"),
+        ("mistakes", "surer_list"),
+    )
+
+
+def _standing(rating: Rating, settings: Settings, language: Language) -> Iterator[str]:
+    if rating.n == 0:
+        yield say("no_answer", language, quarters=settings.quarters)
+    elif rating.score is None:
+        yield say("few_voices", language, k=settings.k_programme)
+    elif rating.p_top is None or rating.p_above is None:
+        yield say("few_peers", language, peers=settings.peers)
+    else:
+        p, about = (rating.p_top, "top") if rating.p_top >= LIKELY else (rating.p_above, "above")
+        share = _share(settings.top_share, language)
+        yield say(f"{about}.{chance_class(p)}", language, n=in_100(p), share=share)
+        place = "place_one" if rating.place_low == rating.place_high else "place"
+        yield say(place, language, low=rating.place_low, high=rating.place_high, peers=rating.peers)
+
+
+def _remarks(rating: Rating, language: Language) -> Iterator[str]:
+    if rating.score is not None and not rating.modes_comparable:
+        yield say("modes", language)
+    if "red flag" in rating.held_by:
+        yield say("held", language)
+    if "odd answers" in rating.held_by:
+        yield say("held_odd", language)
+    if rating.improved:
+        yield say("improved", language)
+    if rating.highlights:
+        known = _table()[language]
+        names = (known.get(f"domain.{domain}", domain) for domain in rating.highlights)
+        yield say("good_practice", language, domains="; ".join(names))
+
+
+def _decision(rating: Rating, settings: Settings, language: Language) -> Iterator[str]:
+    if rating.recommendation == "recognise":
+        # No number here: with and without one survivor, two numbers would tell her answer.
+        yield say("without_one", language)
+    if rating.recommendation == "encourage":
+        for name in rating.missing:
+            yield say("not_yet", language, rule=rule(name, settings, peers=rating.peers, language=language))
+    if rating.recommendation == "support":
+        yield say("support", language)
+
+
+def _share(top: float, language: Language) -> str:
+    if abs(top - 0.2) < 1e-9:
+        return say("share.fifth", language)
+    return say("share.percent", language, n=in_100(top))
+
+
+@cache
+def _table() -> Mapping[str, Mapping[str, str]]:
+    """Language to key to sentence."""
+    text = files("scoring").joinpath("sentences.csv").read_text(encoding="utf-8-sig")
+    rows = list(csv.DictReader(text.splitlines()))
+    return MappingProxyType(
+        {
+            language: MappingProxyType({row["key"]: row[language] for row in rows})
+            for language in get_args(Language)
+        }
+    )

@@ -9,14 +9,16 @@ at n = 10 has a reliability of .47 against .65.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from scoring.evaluations import Evaluations, Floats, factor
+from scoring.columns import Bools, Floats, Ints
+from scoring.evaluations import Evaluations
 from scoring.settings import REST, Settings
 
-__all__ = ["composites", "domains"]
+__all__ = ["Scores", "domain_means", "domains", "scores"]
 
 APPLIES = 0.05
 """Share of a role's evaluations (in one form version) that must have answered an indicator for it to apply."""
@@ -33,34 +35,53 @@ def domains(names: Sequence[str], settings: Settings) -> dict[str, tuple[str, ..
     }
 
 
-def composites(evaluations: Evaluations, settings: Settings) -> Floats:
-    """The composite of each evaluation, nan where too little was answered."""
+@dataclass(frozen=True)
+class Scores:
+    """What each evaluation says on 0-100, nan where too little was answered: the composite, and each domain."""
+
+    composite: Floats
+    domains: Mapping[str, Floats]
+
+
+def scores(evaluations: Evaluations, settings: Settings) -> Scores:
+    """The scores of each evaluation; the composite is the weighted mean of the domains."""
+    means = domain_means(evaluations, settings)
+    total, present, applicable = np.zeros((3, len(evaluations)))
+    for domain, (mean, applies) in means.items():
+        weight, enough = settings.weights.get(domain, 1.0), ~np.isnan(mean)
+        total += np.where(enough, weight * mean, 0.0)
+        present += weight * enough
+        applicable += weight * applies
+    complete = (present > 0) & (2 * present >= applicable)
+    composite = np.where(complete, total / np.where(present > 0, present, 1.0), np.nan)
+    return Scores(composite, {domain: mean for domain, (mean, _) in means.items()})
+
+
+def domain_means(evaluations: Evaluations, settings: Settings) -> dict[str, tuple[Floats, Bools]]:
+    """Domain -> the mean of each evaluation (nan where too little was answered), and whether it was asked about it at all."""
     kind, kinds = _kinds(evaluations)
-    total = np.zeros(len(evaluations))
-    present = np.zeros(len(evaluations))
-    applicable = np.zeros(len(evaluations))
     rows = np.bincount(kind, minlength=kinds)
+    found: dict[str, tuple[Floats, Bools]] = {}
     for domain, members in domains(tuple(evaluations.indicators), settings).items():
         if not members:
             continue
-        weight = settings.weights.get(domain, 1.0)
-        answers = np.array([evaluations.indicators[name] for name in members])
-        answered = ~np.isnan(answers)
-        applies = np.array([np.bincount(kind, row, minlength=kinds) >= APPLIES * rows for row in answered])
-        applies = applies[:, kind] & answered.any(axis=1)[:, None]
-        answered &= applies
-        count, asked = answered.sum(axis=0), applies.sum(axis=0)
+        total, count, asked = np.zeros(len(kind)), np.zeros(len(kind)), np.zeros(len(kind))
+        for name in members:
+            column = evaluations.indicators[name]
+            answered = ~np.isnan(column)
+            spoke = np.bincount(kind, answered, minlength=kinds)
+            applies = (spoke > 0) & (spoke >= APPLIES * rows)
+            asked += applies[kind]
+            answered &= applies[kind]
+            count += answered
+            total += np.where(answered, column, 0.0)
         enough = (count > 0) & (2 * count >= asked)
-        mean = np.where(answered, answers, 0.0).sum(axis=0) / np.maximum(count, 1)
-        total += np.where(enough, weight * mean, 0.0)
-        present += np.where(enough, weight, 0.0)
-        applicable += np.where(asked > 0, weight, 0.0)
-    complete = (present > 0) & (2 * present >= applicable)
-    return np.where(complete, total / np.where(present > 0, present, 1.0), np.nan)
+        found[domain] = (np.where(enough, total / np.maximum(count, 1.0), np.nan), asked > 0)
+    return found
 
 
-def _kinds(evaluations: Evaluations) -> tuple[np.ndarray[tuple[int], np.dtype[np.int64]], int]:
+def _kinds(evaluations: Evaluations) -> tuple[Ints, int]:
     """Evaluations which were asked the same questions: same role, same form version."""
-    roles, role = factor(evaluations.role)
-    versions, version = factor(evaluations.form_version)
-    return role * len(versions) + version, max(1, len(roles) * len(versions))
+    role, version = evaluations.role, evaluations.form_version
+    kinds = len(role.labels) * len(version.labels)
+    return role.code * len(version.labels) + version.code, max(1, kinds)

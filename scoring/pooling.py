@@ -18,6 +18,7 @@ from typing import Protocol
 import numpy as np
 from scipy.special import ndtr, ndtri
 
+from scoring.deconvolution import Shape, deconvolve
 from scoring.evaluations import Floats, Ints
 
 __all__ = ["Flat", "HalfCauchy", "HalfNormal", "Known", "Normal", "Posterior", "pool"]
@@ -113,6 +114,14 @@ class Posterior:
         between = self.tau**2
         return np.array([self.weight @ (between / (between + variance)) for variance in self.variance])
 
+    @cached_property
+    def shape(self) -> Shape:
+        """How the true values lie around the means of their groups, without the assumption that this is normal; J >= 2.
+
+        Groups share it as they share tau: from the eight units of one group no shape could be seen.
+        """
+        return deconvolve(self.estimate - self.mu[self.group], self.variance)
+
     def above(self, threshold: float) -> Floats:
         """P(theta > threshold) for each unit."""
         return self._over_chunks(lambda mean, sd: ndtr((mean - threshold) / _positive(sd)) @ self.weight)
@@ -120,6 +129,24 @@ class Posterior:
     def quantile(self, p: float, units: Ints | None = None) -> Floats:
         """The p-quantile of the posterior of these units (default: all), to 1e-9 of its probability."""
         return self._over_chunks(lambda mean, sd: _quantile(p, mean, sd, self.weight), units)
+
+    def exceeds(self, units: Ints) -> Floats:
+        """pi_ij = P(theta_i > theta_j) for all pairs of these units of one group; .5 on the diagonal and between equals.
+
+        Given tau the difference is normal; the group's mean is the same for both, so its error moves the difference only as
+        far as the two are shrunk differently.
+        """
+        result = np.zeros((len(units), len(units)))
+        variance, group = self.variance[units], self.group[units[0]]
+        for tau, weight, mu, unsure in zip(
+            self.tau, self.weight, self.mu_mean[:, group], self.mu_variance[:, group], strict=True
+        ):
+            share = variance / (variance + tau**2)
+            mean = share * mu + (1.0 - share) * self.estimate[units]
+            own = (1.0 - share) * variance
+            spread = own[:, None] + own + (share[:, None] - share) ** 2 * unsure
+            result += weight * ndtr((mean[:, None] - mean) / np.sqrt(np.maximum(spread, 1e-24)))
+        return result
 
     def components(self, units: Ints) -> tuple[Floats, Floats]:
         """Mean and deviation of these units' true values given each tau (units x K)."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from scoring.columns import firsts
 from scoring.evaluations import Evaluations
 from scoring.records import IndicatorMean
 from scoring.votes import Votes
@@ -14,22 +15,25 @@ __all__ = ["profiles"]
 def profiles(votes: Votes, evaluations: Evaluations, units: int) -> tuple[dict[str, IndicatorMean], ...]:
     """For each unit, indicator -> mean over its votes (repeats averaged first) and the distinct survivors who answered."""
     result: tuple[dict[str, IndicatorMean], ...] = tuple({} for _ in range(units))
-    pairs, person = np.unique(
-        votes.unit * (int(np.max(votes.survivor, initial=0)) + 1) + votes.survivor, return_inverse=True
-    )
-    unit_of_person = np.zeros(len(pairs), dtype=np.int64)
-    unit_of_person[person] = votes.unit
+    if not len(votes):
+        return result
+    # Votes are in the order of unit and survivor: a person's votes about a unit stand together.
+    wide = int(np.max(votes.survivor)) + 1
+    person = firsts(votes.unit * wide + votes.survivor)
+    unit_of_person = votes.unit[person]
+    repeats = len(votes.rows) > len(votes)
     for name, column in evaluations.indicators.items():
-        rows = (votes.row_vote >= 0) & ~np.isnan(column)
-        answers = np.bincount(votes.row_vote[rows], minlength=len(votes))
-        total = np.bincount(votes.row_vote[rows], column[rows], minlength=len(votes))
-        spoke = answers > 0
-        unit = votes.unit[spoke]
-        counts = np.bincount(unit, minlength=units)
-        sums = np.bincount(unit, total[spoke] / answers[spoke], minlength=units)
-        people = np.bincount(
-            unit_of_person[np.bincount(person[spoke], minlength=len(pairs)) > 0], minlength=units
-        )
-        for index in np.flatnonzero(counts):
+        total = column[votes.rows]
+        spoke = ~np.isnan(total)
+        if not spoke.all():
+            total = np.where(spoke, total, 0.0)
+        if repeats:
+            answers = np.add.reduceat(spoke, votes.starts, dtype=np.int64)
+            total = np.add.reduceat(total, votes.starts) / np.maximum(answers, 1)
+            spoke = answers > 0
+        counts = np.bincount(votes.unit, spoke, minlength=units)
+        sums = np.bincount(votes.unit, total, minlength=units)
+        people = np.bincount(unit_of_person, np.logical_or.reduceat(spoke, person), minlength=units)
+        for index in np.flatnonzero(counts).tolist():
             result[index][name] = IndicatorMean(float(sums[index] / counts[index]), int(people[index]))
     return result

@@ -13,16 +13,31 @@ from itertools import pairwise
 import numpy as np
 
 from scoring import audit
-from scoring.estimates import Estimates, estimates_of, modes_of
-from scoring.evaluations import Bools, Evaluations, Ints
+from scoring.columns import Bools, Ints, firsts
+from scoring.estimates import Estimates, estimates_of, modes_of, role_numbers
+from scoring.evaluations import Evaluations
+from scoring.highlights import domain_results
+from scoring.integrity import checked
 from scoring.levels import Level, levels
 from scoring.lists import decide
 from scoring.peers import Fitted, fit
 from scoring.profile import profiles
-from scoring.records import ModeEffect, PeerGroup, Rating, Ratings, Unit
+from scoring.records import (
+    Change,
+    CheckName,
+    Finding,
+    ModeEffect,
+    PeerGroup,
+    Rating,
+    Ratings,
+    Sensitivity,
+    Survivors,
+    Unit,
+)
 from scoring.results import results_of
 from scoring.selection import Heard, select
 from scoring.settings import Settings
+from scoring.trend import changes
 
 __all__ = ["rate"]
 
@@ -46,24 +61,116 @@ def rate(
     all_levels = levels(heard.evaluations, registry)
     roles = sorted({unit.role for level in all_levels for unit in level.units})
     modes = modes_of(all_levels[0], heard, roles, settings)
+    rows, groups = _rated(all_levels, heard, modes, settings, seed=seed)
+    findings = checked(heard, settings) if settings.alarms > 0.0 else ()
+    if findings:
+        rows = _beside_findings(rows, findings, all_levels, heard, settings, seed=seed)
+    return Ratings(
+        rows=rows,
+        window=heard.window,
+        modes=modes,
+        groups=groups,
+        findings=findings,
+        audit=audit.record(
+            heard, registry, settings, seed=seed, modes=modes, groups=groups, findings=findings
+        ),
+    )
+
+
+def _rated(
+    all_levels: Sequence[Level],
+    heard: Heard,
+    modes: Sequence[ModeEffect],
+    settings: Settings,
+    *,
+    seed: int,
+) -> tuple[tuple[Rating, ...], tuple[PeerGroup, ...]]:
+    """The decided ratings of all units, sorted by provider, and the coefficients of the peer groups."""
     rows: list[Rating] = []
     groups: list[PeerGroup] = []
     for level in all_levels:
         estimates = estimates_of(level, heard, modes, settings)
         evidence = _evidence(level, estimates, heard, modes, settings)
+        for unit, change in _changes(level, heard, modes, settings).items():
+            evidence[unit] = replace(evidence[unit], change=change)
+        if level.name == "provider":
+            domains = domain_results(level, heard, [mode.role for mode in modes], settings, seed=seed)
+            evidence = [replace(one, domains=own) for one, own in zip(evidence, domains, strict=True)]
         for group in fit(level, estimates, settings):
-            found = results_of(group, estimates, settings, seed=seed)
+            found = results_of(group, estimates, settings, seed=seed, graded=True)
             rows += [
                 replace(evidence[unit], area=group.area, peers=group.peers, **found.get(unit, {}))
                 for unit in group.belongs.tolist()
             ]
             groups += _coefficients(level, estimates, group)
-    return Ratings(
-        rows=decide(sorted(rows, key=lambda row: row.provider), settings),
-        window=heard.window,
-        modes=modes,
-        groups=tuple(groups),
-        audit=audit.record(heard, registry, settings, seed=seed),
+    return decide(sorted(rows, key=lambda row: row.provider), settings), tuple(groups)
+
+
+def _beside_findings(
+    rows: Sequence[Rating],
+    findings: Sequence[Finding],
+    all_levels: Sequence[Level],
+    heard: Heard,
+    settings: Settings,
+    *,
+    seed: int,
+) -> tuple[Rating, ...]:
+    """The ratings with what they would be without the evaluations that findings name; an honour that leans on these is held."""
+    named = {evaluation for finding in findings for evaluation in finding.evaluations}
+    odd = np.array([evaluation in named for evaluation in heard.evaluations.evaluation.tolist()], dtype=bool)
+    touched = _touched(findings, all_levels, heard)
+    rest = replace(
+        heard,
+        value=np.where(odd, np.nan, heard.value),
+        domains={name: np.where(odd, np.nan, values) for name, values in heard.domains.items()},
+    )
+    modes = modes_of(all_levels[0], rest, sorted({row.role for row in rows}), settings)
+    concerned = [level for level in all_levels if any(unit.provider in touched for unit in level.units)]
+    others, _ = _rated(concerned, rest, modes, settings, seed=seed)
+    without = {row.provider: row for row in others if row.provider in touched}
+    held = [
+        _held_by_findings(row, without[row.provider], touched[row.provider])
+        if row.provider in without
+        else row
+        for row in rows
+    ]
+    return decide(held, settings)
+
+
+def _touched(
+    findings: Sequence[Finding], all_levels: Sequence[Level], heard: Heard
+) -> dict[str, tuple[CheckName, ...]]:
+    """Provider -> the checks that name an evaluation of it."""
+    ids = heard.evaluations.evaluation
+    found: dict[str, dict[CheckName, None]] = {}
+    for finding in findings:
+        rows = np.searchsorted(ids, np.array(finding.evaluations, dtype=ids.dtype))
+        for level in all_levels:
+            for unit in np.unique(level.unit[rows]).tolist():
+                if unit >= 0:
+                    found.setdefault(level.units[unit].provider, {})[finding.check] = None
+    return {provider: tuple(checks) for provider, checks in found.items()}
+
+
+def _held_by_findings(row: Rating, without: Rating, checks: tuple[CheckName, ...]) -> Rating:
+    """A finding takes nothing away: it holds what would be honoured until a person has looked, where it would not be without."""
+    leans = (
+        (row.recommendation == "recognise" and without.recommendation != "recognise")
+        or (row.improved and not without.improved)
+        or bool(set(row.highlights) - set(without.highlights))
+    )
+    return replace(
+        row,
+        hold="review" if leans else row.hold,
+        held_by=(*row.held_by, "odd answers") if leans else row.held_by,
+        without_findings=Sensitivity(
+            checks=checks,
+            score=without.score,
+            score_low=without.score_low,
+            score_high=without.score_high,
+            p_top=without.p_top,
+            recommendation=without.recommendation,
+        ),
     )
 
 
@@ -99,16 +206,35 @@ def _evidence(
             modes_comparable=unit.role not in uncertain,
             unanimous=bool(estimates.unanimous[index]),
             hold="review" if held[index] else "none",
+            held_by=("red flag",) if held[index] else (),
             indicators=profile[index] if estimates.n[index] >= settings.k_programme else {},
         )
         for index, unit in enumerate(level.units)
     ]
 
 
-def _survivors(estimates: Estimates, heard: Heard, units: int) -> list[frozenset[str]]:
-    names = np.array(heard.survivors, dtype=object)[estimates.votes.survivor]
-    ends = np.searchsorted(estimates.votes.unit, np.arange(units + 1))
-    return [frozenset(names[start:end]) for start, end in pairwise(ends.tolist())]
+def _changes(
+    level: Level, heard: Heard, modes: Sequence[ModeEffect], settings: Settings
+) -> dict[int, Change]:
+    """How each unit changed between the halves of the window. An odd quarter in the middle belongs to the second half."""
+    middle = len(heard.window) // 2
+    if not middle or not level.units:
+        return {}
+    halves = (heard.quarter < middle, heard.quarter >= middle)
+    before, now = (
+        estimates_of(replace(level, unit=np.where(half, level.unit, -1)), heard, modes, settings)
+        for half in halves
+    )
+    return changes(before, now, role_numbers(level, [mode.role for mode in modes]), settings)
+
+
+def _survivors(estimates: Estimates, heard: Heard, units: int) -> list[Survivors]:
+    """Who spoke about each unit (votes are in the order of unit and survivor)."""
+    votes, wide = estimates.votes, len(heard.survivors)
+    one_vote_each = firsts(votes.unit * wide + votes.survivor)
+    unit, survivor = votes.unit[one_vote_each], votes.survivor[one_vote_each]
+    ends = np.searchsorted(unit, np.arange(units + 1))
+    return [Survivors(heard.survivors, survivor[start:end]) for start, end in pairwise(ends.tolist())]
 
 
 def _spoke(estimates: Estimates, heard: Heard, units: int) -> Ints:

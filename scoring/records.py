@@ -2,16 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-__all__ = ["Group", "IndicatorMean", "ModeEffect", "PeerGroup", "Rating", "Ratings", "Recommendation", "Unit"]
+from scoring.columns import Ints
+
+__all__ = [
+    "Change",
+    "DomainResult",
+    "Finding",
+    "Group",
+    "IndicatorMean",
+    "ModeEffect",
+    "PeerGroup",
+    "Rating",
+    "Ratings",
+    "Recommendation",
+    "Rule",
+    "Sensitivity",
+    "Survivors",
+    "Unit",
+]
 
 Kind = Literal["person", "office", "role_place"]
 Group = Literal["clearly above", "not clearly different", "clearly below", "no result yet"]
 Recommendation = Literal["recognise", "encourage", "support", "review", ""]
 Hold = Literal["none", "review"]
+Trend = Literal["improved", "no clear change", "declined", ""]
+CheckName = Literal[
+    "collector mean",
+    "collector spread",
+    "collector missing",
+    "straight lines",
+    "too fast",
+    "copies",
+    "burst",
+    "collusion",
+]
 Rule = Literal[
     "comparison",
     "hold",
@@ -39,6 +67,76 @@ class Unit:
     served: int | None = None
 
 
+class Survivors(Set[str]):
+    """Pseudonyms as positions in the list of all, distinct: a set that costs nothing until somebody looks into it."""
+
+    __slots__ = ("_everyone", "_position")
+
+    def __init__(self, everyone: tuple[str, ...], position: Ints) -> None:
+        self._everyone = everyone
+        self._position = position
+
+    def __len__(self) -> int:
+        return len(self._position)
+
+    def __iter__(self) -> Iterator[str]:
+        return (self._everyone[position] for position in self._position.tolist())
+
+    def __contains__(self, survivor: object) -> bool:
+        return any(one == survivor for one in self)
+
+
+@dataclass(frozen=True)
+class Change:
+    """How a unit changed from the first to the second half of the window, in points, and how sure it is.
+
+    "Clearly" is by more than `Settings.trend_clear` points. The last is the least `p_clearly_better` without any one survivor,
+    collector or day of the second half; None where the rest does not suffice already.
+    """
+
+    mean: float
+    p_better: float
+    p_clearly_better: float
+    p_clearly_worse: float
+    p_clearly_better_without_one: float | None = None
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Evaluations that one check of `scoring.integrity` finds odd. It accuses nobody: a person has to look.
+
+    `subject` is a collector's pseudonym, a provider, or two evaluators' pseudonyms, as the check goes; `p` how likely it is by chance.
+    """
+
+    check: CheckName
+    subject: str = field(repr=False)
+    p: float
+    evaluations: tuple[Any, ...] = field(repr=False)  # their ids
+
+
+@dataclass(frozen=True)
+class Sensitivity:
+    """What a unit's result would be without the evaluations that findings name; None below the thresholds of a result."""
+
+    checks: tuple[CheckName, ...]
+    score: float | None
+    score_low: float | None
+    score_high: float | None
+    p_top: float | None
+    recommendation: Recommendation
+
+
+@dataclass(frozen=True)
+class DomainResult:
+    """What is known about one unit in one domain of indicators; as `score`, `p_top` and so on of a Rating."""
+
+    score: float
+    score_low: float
+    score_high: float
+    p_top: float | None
+    p_top_without_one: float | None
+
+
 @dataclass(frozen=True)
 class IndicatorMean:
     """The plain mean of one indicator (0-100, without model or mode effect) and the distinct survivors who answered it."""
@@ -53,7 +151,7 @@ class Rating:
 
     Below `k_programme` survivors there is no score; below `peers` peers with a result there is no place and no comparison. Then the
     field is None and `group` is "no result yet". Scores are on 0-100, probabilities on 0-1, intervals at `Settings.level`.
-    `grade` and `trend` are not computed in this version and always empty.
+    `trend` is for the programme; only who improved is ever on a list of its own. `grade` (1 is best) is empty where there is no place.
     """
 
     provider: str
@@ -73,7 +171,7 @@ class Rating:
     collectors: int
     chat_share: float
     new_survivors: Mapping[str, int]  # for each quarter of the window: distinct survivors who spoke in it
-    survivors: frozenset[str] = field(repr=False)  # for complements between releases; never printed
+    survivors: Set[str] = field(repr=False)  # for complements between releases; never printed
     modes_comparable: bool = (
         True  # False: both modes are used and nothing is known about their difference yet
     )
@@ -92,12 +190,22 @@ class Rating:
         None  # least p_top without any one survivor, collector or day; None where p_top or n is too low to matter
     )
 
+    sure_with: int | None = (
+        None  # times as many answers like those so far with which it would be sure enough: 2, 4, or None
+    )
+
     group: Group = "no result yet"
     recommendation: Recommendation = ""
     missing: tuple[Rule, ...] = ()  # the rules of recognition it does not meet; empty only for "recognise"
     hold: Hold = "none"
+    held_by: tuple[Literal["red flag", "odd answers"], ...] = ()
+    without_findings: Sensitivity | None = None  # None: no finding names an evaluation of it
     grade: str = ""
-    trend: str = ""
+    trend: Trend = ""
+    change: Change | None = None  # None: too few survivors in one half of the window, or too few such peers
+    improved: bool = False  # on the list of the most improved, which has rules of its own
+    domains: Mapping[str, DomainResult] = field(default_factory=dict)
+    highlights: tuple[str, ...] = ()  # domains in which it is a good practice to learn from
     reasons: tuple[str, ...] = ()  # plain English, without exact scores or counts of survivors
     indicators: Mapping[str, IndicatorMean] = field(default_factory=dict)
 
@@ -144,3 +252,4 @@ class Ratings:
     modes: tuple[ModeEffect, ...]
     groups: tuple[PeerGroup, ...]
     audit: Mapping[str, Any]
+    findings: tuple[Finding, ...] = ()

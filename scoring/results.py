@@ -7,9 +7,10 @@ from typing import TypedDict
 import numpy as np
 
 from scoring.estimates import Estimates, worst_without_one
+from scoring.grades import grades_of
 from scoring.peers import Fitted
 from scoring.pooling import Posterior
-from scoring.ranks import draw, p_top_given, places
+from scoring.ranks import Draws, draw, p_top_given, places
 from scoring.settings import Settings
 
 __all__ = ["Result", "results_of"]
@@ -28,15 +29,28 @@ class Result(TypedDict, total=False):
     p_top: float
     p_above: float
     p_top_without_one: float | None
+    sure_with: int | None
+    grade: str
 
 
-def results_of(group: Fitted, estimates: Estimates, settings: Settings, *, seed: int) -> dict[int, Result]:
-    """Unit number -> result, for the units of a group that have one."""
+MOST_GRADED = 400
+"""Peers of a group up to which they are graded: every pair is compared, and a group larger than this wants to be divided anyway."""
+
+
+def results_of(
+    group: Fitted, estimates: Estimates, settings: Settings, *, seed: int, graded: bool = False
+) -> dict[int, Result]:
+    """Unit number -> result, for the units of a group that have one; with their grades (1 is best) if that is wanted."""
     if group.posterior is None or not group.peers:
         return {}
     results = _scores(group, group.posterior, settings)
     if group.peers >= settings.peers:
         _add_places(results, group, group.posterior, estimates, settings, seed=seed)
+        units, at = group.results
+        if graded and len(units) <= MOST_GRADED:
+            grades = grades_of(group.posterior, at).grade
+            for unit, grade in zip(units.tolist(), grades.tolist(), strict=True):
+                results[unit]["grade"] = str(grade)
     return results
 
 
@@ -87,4 +101,15 @@ def _add_places(
             p_top=p_top,
             p_above=float(found.p_above[index]),
             p_top_without_one=without,
+            sure_with=None,
         )
+        if p_top < settings.required_p(group.peers) and found.p_above[index] >= settings.level:
+            results[unit]["sure_with"] = _sure_with(drawn, index, settings.required_p(group.peers))
+
+
+def _sure_with(drawn: Draws, peer: int, required: float) -> int | None:
+    """How many times the answers would be needed, were the others like those so far."""
+    times = np.array([2.0, 4.0])
+    p = p_top_given(drawn, peer, np.full(2, drawn.estimate[peer]), drawn.variance[peer] / times)
+    enough = np.flatnonzero(p >= required)
+    return int(times[enough[0]]) if len(enough) else None

@@ -8,13 +8,15 @@ recognition then.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from scoring import quarters
-from scoring.evaluations import Bools, Evaluations, Floats, Ints, factor
-from scoring.items import composites
+from scoring.columns import Bools, Floats, Ints
+from scoring.evaluations import Evaluations
+from scoring.items import scores
 from scoring.settings import Settings
 
 __all__ = ["Heard", "select"]
@@ -26,46 +28,66 @@ class Heard:
 
     evaluations: Evaluations
     value: Floats
+    domains: Mapping[str, Floats]  # the mean of each domain likewise
     flagged: Bools
     window: tuple[str, ...]  # oldest quarter first; empty if nothing counts and no quarter was asked for
-    survivors: tuple[str, ...]  # their pseudonyms, sorted
-    survivor: Ints  # of each evaluation, numbered as in `survivors`
-    quarter: Ints  # numbered as in `window`
-    collector: Ints  # -1: none is named
-    day: Ints  # -1: no longer known
+    quarter: Ints  # of each evaluation, numbered as in `window`
+
+    @property
+    def survivors(self) -> tuple[str, ...]:
+        """Their pseudonyms, sorted."""
+        return self.evaluations.survivor.labels
+
+    @property
+    def survivor(self) -> Ints:
+        """Of each evaluation, numbered as in `survivors`."""
+        return self.evaluations.survivor.code
+
+    @property
+    def collector(self) -> Ints:
+        """Of each evaluation; -1: none is named."""
+        return self.evaluations.collector.code
+
+    @property
+    def day(self) -> Ints:
+        """Of each evaluation; -1: no longer known."""
+        return self.evaluations.day.code
 
 
 def select(evaluations: Evaluations, settings: Settings, *, as_of: str | None) -> Heard:
     """What is heard in the window that ends with `as_of`, by default the last quarter in which an evaluation counts."""
-    on_the_roll = evaluations.verified & np.not_equal(evaluations.survivor, None).astype(bool)
+    on_the_roll = evaluations.verified & (evaluations.survivor.code >= 0)
     allowed = ("approved",) if settings.require_approved else ("none", "approved")
-    counts = on_the_roll & np.isin(evaluations.review.astype(str), allowed) & ~evaluations.own_office
-    flagged = on_the_roll & (evaluations.review != "rejected")
-    flagged &= np.array([bool(names) for names in evaluations.flags], dtype=bool)
+    counts = on_the_roll & evaluations.review.isin(allowed) & ~evaluations.own_office
+    flagged = on_the_roll & ~evaluations.review.equals("rejected") & (evaluations.flags.code >= 0)
     window = _window(evaluations, counts, as_of, settings)
-    rows = np.flatnonzero((counts | flagged) & _inside(evaluations, window))
+    quarter = _quarters(evaluations, window)
+    rows = np.flatnonzero((counts | flagged) & (quarter >= 0))
     rows = rows[np.argsort(evaluations.evaluation[rows], kind="stable")]
-    heard, scored = evaluations.take(rows), counts[rows]
-    value = np.full(len(heard), np.nan)
-    value[scored] = composites(heard.take(scored), settings)
-    survivors, survivor = factor(heard.survivor)
+    heard, scored = evaluations.take(rows).compact(), counts[rows]
+    found = scores(heard if scored.all() else heard.take(scored), settings)
     return Heard(
         evaluations=heard,
-        value=value,
+        value=_where(scored, found.composite),
+        domains={name: _where(scored, values) for name, values in found.domains.items()},
         flagged=flagged[rows],
         window=window,
-        survivors=survivors,
-        survivor=survivor,
-        quarter=_quarters(heard, window),
-        collector=factor(heard.collector)[1],
-        day=factor(heard.day)[1],
+        quarter=quarter[rows],
     )
 
 
+def _where(rows: Bools, values: Floats) -> Floats:
+    """These values in these rows, nan in the others."""
+    column = np.full(len(rows), np.nan)
+    column[rows] = values
+    return column
+
+
 def _quarters(evaluations: Evaluations, window: tuple[str, ...]) -> Ints:
-    labels, label = factor(evaluations.quarter)
-    place = [quarters.number(name) - quarters.number(window[0]) for name in labels]
-    return np.array(place, dtype=np.int64)[label]
+    """Each evaluation's quarter, numbered as in the window, -1 outside."""
+    place = {quarters.number(label): index for index, label in enumerate(window)}
+    labels = [place.get(quarters.number(label), -1) for label in evaluations.quarter.labels]
+    return evaluations.quarter.recoded(np.array(labels, dtype=np.int64))
 
 
 def _window(
@@ -73,12 +95,5 @@ def _window(
 ) -> tuple[str, ...]:
     if as_of is None and not counts.any():
         return ()
-    last = as_of if as_of is not None else max(evaluations.quarter[counts].tolist())
+    last = as_of if as_of is not None else evaluations.quarter.take(counts).compact().labels[-1]
     return quarters.window(last, length=settings.quarters)
-
-
-def _inside(evaluations: Evaluations, window: tuple[str, ...]) -> Bools:
-    numbers = {quarters.number(label) for label in window}
-    labels = evaluations.quarter.tolist()
-    recent = {label for label in set(labels) if quarters.number(label) in numbers}
-    return np.array([label in recent for label in labels], dtype=bool)

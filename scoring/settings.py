@@ -67,6 +67,20 @@ class Settings:
     min_collectors: int = 2
     min_chat_share: float = 0.3
 
+    # Change between the halves of the window, and good practice in one domain (`scoring.trend`, `scoring.lists`).
+    trend_clear: float = 5.0  # points; less is no change anybody would notice
+    trend_p: float = 0.95
+    trend_p_clear: float = 0.8
+    trend_mistakes: float = 0.1
+    highlight_p: float = 0.9
+
+    # Entitlements: days that a step may take before it is overdue. The programme's lawyers say what applies in its state.
+    norm_order_days: int = 60
+    norm_payment_days: int = 30
+
+    # Odd answers (`scoring.integrity`): the share of runs that may raise a false alarm, for each check; 0 switches all off.
+    alarms: float = 0.05
+
     # The model (`scoring.pooling`, `scoring.mode`, `scoring.cells`).
     level: float = 0.90
     draws: int = 2000
@@ -78,7 +92,12 @@ class Settings:
     sigma_prior_df: float = 10.0
     mode_min_weight: float = 30.0
     mode_role_weight: float = 100.0
-    collector_rho: float = 0.05  # likeness of answers taken by one collector
+    leniency_min_share: float = (
+        0.2  # of the survivors must have rated two units or more, or nothing is corrected
+    )
+    leniency_cap: float = 10.0  # points that one survivor's leniency can move her votes at most
+    collector_rho: float = 0.05  # likeness of answers taken by one collector, before any data
+    collector_rho_worth: float = 20.0  # so many collectors must speak for another likeness to count as much
     survivor_rho: float = 0.5  # likeness of one survivor's answers about one provider in several quarters
 
     # From answers to a composite. `version` changes whenever the domains or weights change.
@@ -88,15 +107,28 @@ class Settings:
     red_flags: frozenset[str] = frozenset({"bribe", "safety"})  # never part of a score
 
     def __post_init__(self) -> None:
-        for name in ("k_programme", "k_outward", "quarters", "draws"):
+        for name in ("k_programme", "k_outward", "quarters", "draws", "norm_order_days", "norm_payment_days"):
             self._check(name, low=1)
         self._check("peers", low=2)
         for name in ("top_share", "level"):
             self._check(name, low=0, high=1, open_ends=True)
-        shares = ("recognise_p", "recognise_p_small", "mistakes", "without_one", "min_reliability")
-        for name in (*shares, "min_chat_share", "collector_rho", "survivor_rho"):
+        shares = (
+            "recognise_p",
+            "recognise_p_small",
+            "mistakes",
+            "without_one",
+            "min_reliability",
+            "trend_p",
+            "trend_p_clear",
+            "trend_mistakes",
+            "highlight_p",
+            "alarms",
+        )
+        for name in (*shares, "min_chat_share", "collector_rho", "survivor_rho", "leniency_min_share"):
             self._check(name, low=0, high=1)
-        for name in ("tau_prior_sd", "mu_prior_sd", "sigma_prior", "sigma_prior_df"):
+        for name in ("trend_clear", "leniency_cap"):
+            self._check(name, low=0)
+        for name in ("tau_prior_sd", "mu_prior_sd", "sigma_prior", "sigma_prior_df", "collector_rho_worth"):
             self._check(name, low=0, open_ends=True)
         for domain, weight in self.weights.items():
             if not weight > 0:

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scoring.evaluations import ENUMERATOR, Bools, Floats, Ints
+from scoring.columns import Bools, Floats, Ints, firsts, grouped
+from scoring.columns import distinct as distinct_keys
+from scoring.evaluations import ENUMERATOR
 from scoring.selection import Heard
 
 __all__ = ["Links", "Votes", "design_effect", "distinct", "votes_of"]
@@ -27,7 +29,7 @@ class Links:
 
 @dataclass(frozen=True)
 class Votes:
-    """V votes in the order of unit, survivor, quarter. `row_vote` maps each evaluation to its vote (-1: to none)."""
+    """V votes in the order of unit, survivor, quarter; the evaluations of vote v stand in `rows` from `starts[v]` on."""
 
     unit: Ints
     survivor: Ints
@@ -38,7 +40,8 @@ class Votes:
         Links  # label -1: an enumerator who is not named; all such votes of a unit count as one collector's
     )
     days: Links
-    row_vote: Ints
+    rows: Ints
+    starts: Ints
 
     def __len__(self) -> int:
         return len(self.unit)
@@ -46,41 +49,42 @@ class Votes:
 
 def votes_of(heard: Heard, unit: Ints) -> Votes:
     """Collapse what is heard to votes. `unit` numbers whom each evaluation is about, -1 where that is nobody."""
-    counts = (unit >= 0) & ~np.isnan(heard.value)
+    counts = np.flatnonzero((unit >= 0) & ~np.isnan(heard.value))
     wide, deep = max(1, len(heard.survivors)), max(1, len(heard.window))
-    keys = (unit[counts] * wide + heard.survivor[counts]) * deep + heard.quarter[counts]
-    distinct_keys, of_row = np.unique(keys, return_inverse=True)
-    size = np.bincount(of_row, minlength=len(distinct_keys))
-    interviewed = (heard.evaluations.mode == ENUMERATOR)[counts]
-    row_vote = np.full(len(counts), -1, dtype=np.int64)
-    row_vote[counts] = of_row
+    groups = grouped((unit[counts] * wide + heard.survivor[counts]) * deep + heard.quarter[counts])
+    rows, vote = counts[groups.order], np.repeat(np.arange(len(groups)), groups.size)
+    interviewed = heard.evaluations.mode.equals(ENUMERATOR)[rows]
+    collector, day = heard.collector[rows], heard.day[rows]
     return Votes(
-        unit=distinct_keys // (wide * deep),
-        survivor=distinct_keys // deep % wide,
-        quarter=distinct_keys % deep,
-        value=np.bincount(of_row, heard.value[counts], minlength=len(distinct_keys)) / size,
-        interviewed=np.bincount(of_row, interviewed, minlength=len(distinct_keys)) / size,
-        collectors=_links(of_row, heard.collector[counts], interviewed),
-        days=_links(of_row, heard.day[counts], heard.day[counts] >= 0),
-        row_vote=row_vote,
+        unit=groups.key // (wide * deep),
+        survivor=groups.key // deep % wide,
+        quarter=groups.key % deep,
+        value=np.add.reduceat(heard.value[rows], groups.starts) / groups.size,
+        interviewed=np.add.reduceat(interviewed, groups.starts, dtype=np.float64) / groups.size,
+        collectors=_links(vote, collector, interviewed),
+        days=_links(vote, day, day >= 0),
+        rows=rows,
+        starts=groups.starts,
     )
 
 
 def _links(vote: Ints, label: Ints, carries: Bools) -> Links:
     label, vote = label[carries], vote[carries]
     wide = int(np.max(label, initial=0)) + 2
-    pairs = np.unique(vote * wide + label + 1)
+    pairs = distinct_keys(vote * wide + label + 1)
     return Links(vote=pairs // wide, label=pairs % wide - 1)
 
 
 def distinct(unit: Ints, label: Ints) -> tuple[Ints, Ints, Ints]:
     """The distinct pairs of unit and label, and how often each occurs."""
     wide = int(np.max(label, initial=0)) + 2
-    pairs, size = np.unique(unit * wide + label + 1, return_counts=True)
-    return pairs // wide, pairs % wide - 1, size.astype(np.int64)
+    keys = np.sort(unit * wide + label + 1)
+    first = firsts(keys)
+    pairs = keys[first]
+    return pairs // wide, pairs % wide - 1, np.diff(np.r_[first, len(keys)])
 
 
-def design_effect(votes: Votes, units: int, *, collector_rho: float, survivor_rho: float) -> Floats:
+def design_effect(votes: Votes, units: int, *, collector_rho: float | Floats, survivor_rho: float) -> Floats:
     """By how much the variance of each unit's mean is larger than with independent votes; 1 where it has no vote."""
     by_survivor, _, repeats = distinct(votes.unit, votes.survivor)
     by_collector, _, taken = distinct(votes.unit[votes.collectors.vote], votes.collectors.label)

@@ -326,8 +326,8 @@ def settings_of(config: Config) -> scoring.Settings:
     )
 
 
-def score(config: Config, store: Store) -> scoring.Ratings:
-    """Rate every provider of the registry with what is in the store now."""
+def score(config: Config, store: Store, *, as_of: str | None = None) -> scoring.Ratings:
+    """Rate every provider of the registry with what is in the store now; `as_of` as `scoring.rate`."""
     scales = {
         version: {
             name: scoring.Scale(low=scale.low, high=scale.high, best=scale.best)
@@ -341,6 +341,7 @@ def score(config: Config, store: Store) -> scoring.Ratings:
         units_of(store.registry()),
         settings_of(config),
         rng=np.random.default_rng(config.scoring.seed),
+        as_of=as_of,
     )
 
 

@@ -24,7 +24,7 @@ COMMANDS = {
     "bot": "shakti.commands.bot:app",
     "sync": "shakti.commands.data:sync_sources",
     "status": "shakti.commands.status:status",
-    "score": "shakti.commands.data:score",
+    "score": "shakti.commands.score:score",
     "report": "shakti.commands.data:report",
     "run": "shakti.commands.data:run",
     "quarantine": "shakti.commands.quarantine:quarantine",

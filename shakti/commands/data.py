@@ -1,9 +1,8 @@
-"""`shakti sync|score|report|run`: from the sources into the store, and from the store to the lists."""
+"""`shakti sync|report|run`: from the sources into the store, and from the store to the lists."""
 
 from __future__ import annotations
 
 import datetime as dt
-import json
 import os
 import sys
 import threading
@@ -20,7 +19,7 @@ from reports.tables import leaders
 from scoring import Ratings
 from shakti import assembly
 from shakti.assembly import Releases
-from shakti.commands.options import CONFIG, AsJson, ConfigPath, now
+from shakti.commands.options import CONFIG, ConfigPath, now
 from shakti.config import Config, ConfigError, read_config
 from shakti.screen import Screen
 
@@ -118,27 +117,6 @@ def _counted(counts: Counts) -> list[str]:
             counts.quarantined,
         )
     ]
-
-
-def score(
-    config_path: ConfigPath = CONFIG,
-    as_json: AsJson = False,
-) -> None:
-    """Rate every provider with what is in the store, and show how: the coefficients of each group of peers.
-
-    Names and figures of single providers are in the lists of `shakti report`, which passes the gate.
-
-    Example: shakti score --json
-    """
-    screen = Screen()
-    config = read_config(config_path)
-    with assembly.open_store(config, os.environ) as store:
-        ratings = assembly.score(config, store)
-    if as_json:
-        screen.raw(json.dumps(ratings.audit, ensure_ascii=False, indent=2, sort_keys=True, default=str))
-        return
-    show_method(ratings, screen)
-    screen.next("shakti report")
 
 
 def show_method(ratings: Ratings, screen: Screen) -> None:

@@ -147,7 +147,8 @@ def test_a_row_of_the_programme_list_holds_codes_bands_and_sentences(tmp_path: P
             "trend": "",
             "hold": "none",
             "recommendation": "recognise",
-            "reasons": f"Very likely among the best fifth (88 in 100). It holds without any one survivor, collector or day. {SAMPLE}",
+            "reasons": "Very likely among the best fifth (88 in 100). It holds without any one survivor, collector or day. "
+            f"What would change it: the answers of the coming quarters; each release looks again. {SAMPLE}",
         }
     ]
 

@@ -6,6 +6,7 @@ import csv
 import re
 from importlib.resources import files
 from string import Formatter
+from typing import get_args
 
 import pytest
 
@@ -14,7 +15,7 @@ from reports.errors import WordsError
 from reports.names import LANGUAGES, Language, names, plain
 from reports.reasons import not_recognised_yet
 from reports.words import above_phrase, label, top_phrase, words
-from scoring import explain
+from scoring.records import Rule
 
 TABLE = list(csv.DictReader(files("reports").joinpath("words.csv").read_text(encoding="utf-8").splitlines()))
 SCRIPTS = {"bn": re.compile(r"[\u0980-\u09ff]"), "hi": re.compile(r"[\u0900-\u097f]")}
@@ -77,22 +78,17 @@ def test_a_label_says_each_language_with_that_languages_values() -> None:
     assert (made.en, made.bn) == ("See instead: Police.", "এর বদলে দেখুন: পুলিশ।")
 
 
-@pytest.mark.parametrize(
-    "rule",
-    [
-        explain.too_few(10),
-        explain.too_few(12),
-        explain.not_sure_enough(0.8),
-        explain.not_sure_enough(0.9),
-        explain.leans_on_one(0.6),
-        explain.UNRELIABLE,
-        explain.ONE_COLLECTOR,
-    ],
-)
-def test_every_rule_of_recognition_that_scoring_names_is_known_here(rule: str) -> None:
-    said = list(not_recognised_yet((f"Not recognised yet: {rule}.",)))
+@pytest.mark.parametrize("rule", sorted(set(get_args(Rule)) - {"comparison", "hold"}))
+def test_every_rule_of_recognition_that_scoring_names_is_known_here(rule: Rule) -> None:
+    said = list(not_recognised_yet((rule,)))
     assert len(said) == 1
     assert not re.search(r"\d", said[0].en)
+
+
+def test_whatever_would_change_a_rating_is_known_here() -> None:
+    ours = {row["key"] for row in TABLE if row["key"].startswith("change.")}
+    own = csv.DictReader(files("scoring").joinpath("sentences.csv").read_text(encoding="utf-8").splitlines())
+    assert ours == {row["key"] for row in own if row["key"].startswith("change.")}
 
 
 def test_names_lose_what_cannot_be_seen_and_keep_the_joiners_of_their_script() -> None:

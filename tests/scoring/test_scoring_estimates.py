@@ -75,7 +75,7 @@ def test_the_worst_without_one_is_what_leaving_each_out_gives() -> None:
             row(
                 number,
                 f"sw_{number % 2}",
-                survivor=f"s{number // 4}",
+                survivor=f"s{number % 2}_{number // 4}",
                 quarter=f"2026Q{1 + number % 4}",
                 mode="chat" if chat else "enumerator",
                 collector=None if chat else f"c{number % 4}",
@@ -85,13 +85,18 @@ def test_the_worst_without_one_is_what_leaving_each_out_gives() -> None:
         )
     found = estimates(rows, [unit("sw_0"), unit("sw_1")], EFFECT)
     own = [line for line in rows if line["provider"] == "sw_1"]
+    mode_se = found.mode_se[
+        1
+    ]  # 3 times the room that there is at this level of the scale; the effect is 6 times it
     expected: dict[float, float] = {}
     for column in ("survivor", "collector", "day"):
         for label in {line[column] for line in own} - {None}:
             left = [line for line in own if line[column] != label]
             interviewed = np.array([line["mode"] == "enumerator" for line in left])
-            value = np.array([line["values"]["percent"] for line in left]) - 6.0 * interviewed
-            variance = found.sigma[1] ** 2 * found.design[1] / len(left) + interviewed.mean() ** 2 * 9.0
+            value = np.array([line["values"]["percent"] for line in left]) - 2.0 * mode_se * interviewed
+            variance = (
+                found.sigma[1] ** 2 * found.design[1] / len(left) + interviewed.mean() ** 2 * mode_se**2
+            )
             key = round(float(variance), 9)
             expected[key] = min(expected.get(key, np.inf), float(value.mean()))
     estimate, variance = worst_without_one(found, 1)

@@ -10,7 +10,7 @@ import pytest
 from scoring_samples import SCALES, row
 
 from scoring import Scale, SettingsError, TableError, quarters, table
-from scoring.evaluations import factor
+from scoring.columns import coded
 
 
 def test_answers_are_brought_to_0_to_100_linearly() -> None:
@@ -86,10 +86,15 @@ def test_a_scale_must_have_two_ends_and_one_of_them_is_best() -> None:
 
 
 def test_labels_are_numbered_in_sorted_order_and_none_is_minus_one() -> None:
-    column: np.ndarray[tuple[int], np.dtype[np.object_]] = np.array(["b", None, "a", "b"], dtype=object)
-    labels, numbers = factor(column)
-    assert labels == ("a", "b")
-    assert numbers.tolist() == [1, -1, 0, 1]
+    column = coded(["b", None, "a", "b"])
+    assert column.labels == ("a", "b")
+    assert column.code.tolist() == [1, -1, 0, 1]
+    assert column.tolist() == ["b", None, "a", "b"]
+
+
+def test_what_has_no_label_can_be_given_one() -> None:
+    filled = coded(["b", None, "a"]).filled("")
+    assert (filled.labels, filled.tolist()) == (("", "a", "b"), ["b", "", "a"])
 
 
 def test_quarters_are_counted_back_over_new_year_in_the_way_they_are_written() -> None:

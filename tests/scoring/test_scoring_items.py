@@ -7,14 +7,14 @@ import pytest
 from scoring_samples import CORE, evaluations, row
 
 from scoring import Settings
-from scoring.items import composites, domains
+from scoring.items import domains, scores
 
 ALL_GOOD = dict.fromkeys(CORE, 5.0)
 
 
 def composite(*values: dict[str, float | None], settings: Settings | None = None) -> list[float]:
     rows = [row(number, values=dict(given)) for number, given in enumerate(values)]
-    return composites(evaluations(rows), settings or Settings()).tolist()
+    return scores(evaluations(rows), settings or Settings()).composite.tolist()
 
 
 def test_domains_weigh_alike_however_many_questions_they_have() -> None:
@@ -57,4 +57,4 @@ def test_questions_that_no_domain_names_make_the_domain_of_the_role() -> None:
 def test_a_stray_answer_to_another_roles_question_does_not_make_it_apply() -> None:
     rows = [row(number, values=ALL_GOOD) for number in range(40)]
     stray = row(40, values=ALL_GOOD | {"home_visit": 0.0})
-    assert composites(evaluations([*rows, stray]), Settings()).tolist() == [100.0] * 41
+    assert scores(evaluations([*rows, stray]), Settings()).composite.tolist() == [100.0] * 41

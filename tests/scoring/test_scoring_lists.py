@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any, get_args
 
 import pytest
 
 from scoring import Rating, Settings
-from scoring.explain import chance
-from scoring.lists import decide
-from scoring.records import Rule
+from scoring.lists import decide, most_improved
+from scoring.records import Change, DomainResult, Rule
 
 
 def rating(provider: str = "sw_1", **more: Any) -> Rating:
@@ -58,6 +58,7 @@ def test_who_meets_every_rule_is_recognised_and_it_is_said_why() -> None:
         "Very likely (88 in 100) among the best fifth of its peers.",
         "Place 1 to 4 of 22 peers with a result.",
         "This holds without any one survivor, collector or day.",
+        "What would change it: the answers of the coming quarters; each release looks again.",
     )
 
 
@@ -113,7 +114,7 @@ def test_a_list_is_cut_where_it_would_be_expected_to_hold_too_many_mistakes() ->
         "sw_75",
     ]
     assert found["sw_55"].missing == ("mistakes",)
-    assert "too many mistakes" in found["sw_55"].reasons[-1]
+    assert "too many mistakes" in found["sw_55"].reasons[-2]
 
 
 def test_lists_of_different_roles_and_areas_do_not_carry_each_other() -> None:
@@ -155,15 +156,15 @@ def test_too_few_peers_are_no_comparison_and_the_score_stays() -> None:
         "sw_1"
     ]
     assert (found.group, found.score, found.recommendation) == ("no result yet", 82.0, "")
-    assert found.reasons == ("Too few peers with a result for a comparison: it needs 8.",)
+    assert found.reasons[0] == "Too few peers with a result for a comparison: it needs 8."
 
 
 def test_too_few_voices_are_said_without_their_number() -> None:
     few = rating(n=3, score=None, p_top=None, p_above=None, reliability=None)
     none = rating("sw_2", n=0, score=None, p_top=None, p_above=None, reliability=None)
     found = decided(few, none)
-    assert found["sw_1"].reasons == ("Too few voices yet: a result needs 5 survivors.",)
-    assert found["sw_2"].reasons == ("No verified answer in the last 4 quarters.",)
+    assert found["sw_1"].reasons[0] == "Too few voices yet: a result needs 5 survivors."
+    assert found["sw_2"].reasons[0] == "No verified answer in the last 4 quarters."
 
 
 def test_reasons_never_carry_a_score_or_a_count_of_survivors() -> None:
@@ -177,13 +178,76 @@ def test_reasons_never_carry_a_score_or_a_count_of_survivors() -> None:
         assert not numbers & {"17", "18", "82", "75", "70", "59"}
 
 
-def test_probabilities_have_fixed_words_and_are_never_certain() -> None:
-    assert [chance(p) for p in (1.0, 0.96, 0.8, 0.65, 0.5, 0.1, 0.0)] == [
-        "almost certainly (99 in 100)",
-        "almost certainly (96 in 100)",
-        "very likely (80 in 100)",
-        "probably (65 in 100)",
-        "perhaps (50 in 100)",
-        "probably not (10 in 100)",
-        "probably not (1 in 100)",
-    ]
+# --- change, improvement, good practice
+
+
+def changed(provider: str = "sw_1", **more: Any) -> Rating:
+    """A unit that meets every rule of the list of the most improved."""
+    own = {"mean": 9.0, "p_better": 0.99, "p_clearly_better": 0.92, "p_clearly_worse": 0.0}
+    return rating(provider, change=Change(**{**own, "p_clearly_better_without_one": 0.7, **more}))
+
+
+@pytest.mark.parametrize(
+    ("change", "trend"),
+    [
+        ({}, "improved"),
+        ({"p_better": 0.94}, "no clear change"),
+        ({"p_clearly_better": 0.79}, "no clear change"),
+        ({"p_better": 0.04, "p_clearly_better": 0.0, "p_clearly_worse": 0.92}, "declined"),
+        ({"p_better": 0.06, "p_clearly_better": 0.0, "p_clearly_worse": 0.92}, "no clear change"),
+        ({"p_better": 0.04, "p_clearly_better": 0.0, "p_clearly_worse": 0.79}, "no clear change"),
+    ],
+)
+def test_a_change_is_said_only_when_it_is_sure_and_large_enough(change: dict[str, Any], trend: str) -> None:
+    assert decided(changed(**change))["sw_1"].trend == trend
+
+
+def test_without_two_halves_nothing_is_said_about_change() -> None:
+    assert decided(rating())["sw_1"].trend == ""
+
+
+def test_changes_are_cut_where_too_many_of_a_role_would_be_mistakes() -> None:
+    some = [changed(f"sw_{p}", p_clearly_better=p / 100) for p in (96, 90, 82, 81)]
+    found = decided(*some)
+    # .04, .14, .32 of three would be .107 a head
+    assert [name for name, one in found.items() if one.trend == "improved"] == ["sw_96", "sw_90"]
+    settings = Settings(trend_mistakes=0.5)
+    assert all(one.trend == "improved" for one in decided(*some, settings=settings).values())
+
+
+@pytest.mark.parametrize(
+    "twin",
+    [
+        {"hold": "review"},
+        {"change": Change(9.0, 0.99, 0.92, 0.0, 0.59)},
+        {"change": Change(9.0, 0.99, 0.92, 0.0, None)},
+        {"collectors": 1, "chat_share": 0.29},
+    ],
+)
+def test_the_list_of_the_most_improved_has_the_rules_of_recognition(twin: dict[str, Any]) -> None:
+    assert decided(changed())["sw_1"].improved
+    found = decided(replace(changed(), **twin))["sw_1"]
+    assert (found.trend, found.improved) == ("improved", False)
+
+
+def test_the_most_improved_stand_in_the_order_of_how_sure_it_is() -> None:
+    some = [changed("sw_1", p_clearly_better=0.93), changed("sw_2", p_clearly_better=0.97), rating("sw_3")]
+    assert [one.provider for one in most_improved(decided(*some).values())] == ["sw_2", "sw_1"]
+
+
+DIGNITY = DomainResult(90.0, 84.0, 95.0, p_top=0.93, p_top_without_one=0.8)
+
+
+def test_a_domain_in_which_somebody_is_surely_among_the_best_is_a_good_practice() -> None:
+    domains = {"access": replace(DIGNITY, p_top=0.89), "dignity": DIGNITY}
+    assert decided(rating(domains=domains))["sw_1"].highlights == ("dignity",)
+
+
+@pytest.mark.parametrize("twin", [{"hold": "review"}, {"n": 9}, {"collectors": 1, "chat_share": 0.29}])
+def test_a_good_practice_needs_what_recognition_needs(twin: dict[str, Any]) -> None:
+    assert decided(rating(domains={"dignity": DIGNITY}, **twin))["sw_1"].highlights == ()
+
+
+def test_a_good_practice_that_leans_on_one_voice_is_none() -> None:
+    leaning = replace(DIGNITY, p_top_without_one=0.59)
+    assert decided(rating(domains={"dignity": leaning}))["sw_1"].highlights == ()

@@ -70,3 +70,31 @@ def test_where_hardly_anybody_was_evaluated_in_both_modes_nothing_is_corrected_a
 def test_a_role_with_one_mode_has_nothing_to_correct() -> None:
     rows = [row(index, collector=f"c{index % 3}") for index in range(20)]
     assert effect(rows, [unit("sw_1")]).source == "one mode"
+
+
+def test_near_the_end_of_the_scale_there_is_less_room_to_be_kind() -> None:
+    """Effects of 8 at 50 and about 3 at 90 are one effect on the logistic scale; each provider loses her own."""
+    rng = np.random.default_rng(3)
+    registry, rows, truth = [], [], {}
+    for index in range(40):
+        one = unit(f"sw_{index:02d}")
+        registry.append(one)
+        level = 50.0 if index % 2 else 90.0
+        truth[one.provider] = level
+        for number in range(40):
+            # the low ones are reached by enumerators, the high ones in the chat: only what both have tells the effect
+            interviewed = number % 4 != 0 if index % 2 else number % 4 == 0
+            kind = 32.0 * level * (100.0 - level) / 10_000.0 if interviewed else 0.0
+            rows.append(
+                row(
+                    len(rows),
+                    one.provider,
+                    mode="enumerator" if interviewed else "chat",
+                    collector=f"c{number}" if interviewed else None,
+                    values={"percent": float(np.clip(level + kind + rng.normal(0, 3), 0, 100))},
+                )
+            )
+    found = {line.provider: line.score for line in rated(rows, registry).rows}
+    for level in (50.0, 90.0):
+        error = [(found[name] or 0.0) - true for name, true in truth.items() if true == level]
+        assert np.mean(error) == pytest.approx(0.0, abs=0.5)

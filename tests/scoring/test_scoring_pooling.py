@@ -79,6 +79,25 @@ def test_an_answer_equal_to_the_mean_makes_it_surer() -> None:
         assert more.reliability[0] > fewer.reliability[0]
 
 
+@settings(max_examples=80, deadline=None)
+@given(
+    st.lists(st.tuples(st.floats(0, 100), st.integers(1, 30)), min_size=7, max_size=20),
+    st.integers(1, 30),
+    st.floats(0, 100),
+)
+def test_an_answer_equal_to_the_mean_never_makes_it_less_sure(
+    others: list[tuple[float, int]], n: int, own: float
+) -> None:
+    """With tau known, whatever the estimates are; with tau integrated where the unit lies at the mean of its peers."""
+    value, votes = np.array(others).T
+    middle = float(np.average(value, weights=1.0 / (400.0 / votes + 100.0)))
+    for estimate, tau in ((own, Known(8.0)), (middle, HalfNormal(15.0))):
+        fewer, more = (
+            pool(np.r_[estimate, value], 400.0 / np.r_[count, votes], tau=tau) for count in (n, n + 1)
+        )
+        assert more.sd[0] <= fewer.sd[0] + 1e-9
+
+
 def test_with_tau_known_the_result_is_the_textbooks() -> None:
     estimate, variance = np.array([60.0, 40.0]), np.array([100.0, 100.0])
     posterior = pool(estimate, variance, tau=Known(10.0))

@@ -124,9 +124,13 @@ def test_a_peer_group_does_not_depend_on_other_roles() -> None:
     alone = Settings(sigma_prior_df=1e-9)  # else the roles share a trace of their within deviation
     before, after = (rated(lines, registry, alone) for lines in (rows, rows + more))
     assert {mode.source for mode in before.modes} == {"role"}
-    for person in registry:
-        here, there = by_provider(before)[person.provider], by_provider(after)[person.provider]
-        assert (here.place == pytest.approx(there.place)) == (person.role == "social_worker")
+    here, there = by_provider(before), by_provider(after)
+    moved = {
+        person.role
+        for person in registry
+        if here[person.provider].place != pytest.approx(there[person.provider].place)
+    }
+    assert moved == {"police"}
 
 
 # --- what counts
@@ -367,6 +371,19 @@ def test_a_place_that_hangs_on_one_collector_or_one_day_is_not_recognised() -> N
 
 def test_with_nine_survivors_the_same_leader_is_not_recognised() -> None:
     assert leader(sigma=12.0, voices_each=9).missing == ("too_few", "leans_on_one")
+
+
+def test_grades_stand_where_there_is_a_place_and_set_only_the_clearly_better_apart() -> None:
+    rows, registry, truth = world(seed=3, providers=24, tau=12.0, voices=(15, 30))
+    found = by_provider(rated(rows, registry))
+    graded = [found[person.provider] for person in registry]
+    assert all((one.grade != "") == (one.place is not None) for one in found.values())
+    numbers = sorted({int(one.grade) for one in graded})
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert 2 <= len(numbers) < 12
+    best = [truth[one.provider] for one in graded if one.grade == "1"]
+    rest = [truth[one.provider] for one in graded if one.grade == str(numbers[-1])]
+    assert min(best) > max(rest)
 
 
 # --- settings, audit, doors

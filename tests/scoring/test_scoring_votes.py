@@ -22,7 +22,7 @@ def votes(rows: Sequence[dict[str, Any]]) -> Votes:
     """The votes about providers, numbered by the order of their names."""
     heard = select(evaluations(rows), Settings(), as_of="2026Q4")
     names = sorted({one["provider"] for one in rows})
-    about = np.array([names.index(name) for name in heard.evaluations.provider], dtype=np.int64)
+    about = np.array([names.index(name) for name in heard.evaluations.provider.tolist()], dtype=np.int64)
     return votes_of(heard, about)
 
 
