@@ -8,6 +8,7 @@ group which have a result.
 
 from __future__ import annotations
 
+from scoring.columns import Column
 from scoring.errors import RegistryError, ScoringError, SettingsError, TableError
 from scoring.evaluations import Evaluations, from_columns, table
 from scoring.lists import most_improved
@@ -18,6 +19,7 @@ from scoring.settings import Scale, Settings
 from scoring.tables import RatingsTable, read_ratings, read_scales, result_rows
 
 __all__ = [
+    "Column",
     "Evaluations",
     "IndicatorMean",
     "ModeEffect",

@@ -29,6 +29,7 @@ from connector import (
 from connector.deploy import CentralPlatform, KoboPlatform, Platform
 from connector.erasers import CentralEraser, Eraser, FolderEraser, KoboEraser, NoEraser
 from connector.forwarding import CentralForwarder, Forwarder, Forwarding, KoboForwarder
+from connector.store import Columns, Labels
 from reports import GateSettings, Label, Release, gate, names
 from shakti.config import Central, Config, ConfigError, Kobo
 from xlsforms import Form, every_choice, load_form
@@ -335,7 +336,7 @@ def score(config: Config, store: Store, *, as_of: str | None = None) -> scoring.
         }
         for version, indicators in store.scales().items()
     }
-    evaluations = scoring.table(store.evaluations(), scales)
+    evaluations = evaluations_of(store.columns(), scales)
     return scoring.rate(
         evaluations,
         units_of(store.registry()),
@@ -343,6 +344,17 @@ def score(config: Config, store: Store, *, as_of: str | None = None) -> scoring.
         rng=np.random.default_rng(config.scoring.seed),
         as_of=as_of,
     )
+
+
+def evaluations_of(
+    columns: Columns, scales: Mapping[str, Mapping[str, scoring.Scale]]
+) -> scoring.Evaluations:
+    """The store's columns as scoring reads them."""
+    given = {
+        name: scoring.Column(one.labels, one.code) if isinstance(one, Labels) else one
+        for name, one in vars(columns).items()
+    }
+    return scoring.from_columns(given, scales)
 
 
 def units_of(registry: Registry) -> tuple[scoring.Unit, ...]:
