@@ -276,9 +276,9 @@ def calculation(symbol: str, left: Code, right: Code) -> Code:
     return folded(Code(lambda run: operate(first(run), fixed), kind), left, right)
 
 
-def signed(symbol: str, operand: Code) -> Code:
+def negative(operand: Code) -> Code:
     read = number_of(operand)
-    return folded(Code((lambda run: -read(run)) if symbol == "-" else read, "number"), operand)
+    return folded(Code(lambda run: -read(run), "number"), operand)
 
 
 # --- calls -----------------------------------------------------------------------------------------

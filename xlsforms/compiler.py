@@ -10,7 +10,7 @@ from types import MappingProxyType
 from .choices import Choices
 from .errors import FormError
 from .expression import Expression
-from .grammar import ExpressionError, call_arguments, call_name, is_call, parse
+from .grammar import ExpressionError, is_call, parse
 from .model import Bind, Control, Model, Words, walk
 from .program import Asked, Program, Rule
 from .repeats import REPEAT, Counts, number_of, unnumbered, written_out
@@ -233,8 +233,8 @@ class _Builder:
             return shared
         try:
             token = parse(itemset.nodeset)
-            if is_call(token) and call_name(token) == "randomize":
-                token = call_arguments(token)[0]  # a conversation numbers its choices: their order stays
+            if is_call(token) and token.value == "randomize":
+                token = token.parts[0]  # a conversation numbers its choices: their order stays
             query, facts = compile_query(token, self, path)
             label, texts = self._label_column(itemset.label)
         except ExpressionError as err:
@@ -250,9 +250,9 @@ class _Builder:
         token = parse(ref)
         if not is_call(token):
             return ref.strip(), None
-        if call_name(token) != "jr:itext" or len(call_arguments(token)) != 1:
+        if token.value != "jr:itext" or len(token.parts) != 1:
             raise ExpressionError(f"the label '{ref}' is not understood")
-        return str(call_arguments(token)[0].value), self.itext
+        return token.parts[0].value, self.itext
 
     def _written_choices(self, control: Control) -> Choices:
         """Choices written inside the question, as forms not made by pyxform have them."""

@@ -14,18 +14,19 @@ from .closures import Code, Runner
 from .coercion import to_text, to_truth
 from .expression import Expression, Facts, Names
 from .grammar import (
+    CHAINS,
     MAX_NESTING,
+    NAME,
+    NUMBER,
+    STRING,
     ExpressionError,
     Step,
     Token,
-    call_arguments,
-    call_name,
     flatten,
     is_call,
     parse,
     shown,
     terms,
-    without_brackets,
 )
 from .patterns import compile_pattern
 from .repeats import instance, number_of, unnumbered
@@ -53,7 +54,7 @@ def compile_query(token: Token, names: Names, here: str) -> tuple[Query, Facts]:
     """Compiles the path of a list of choices."""
     compiler = Compiler(names, here)
     origin, steps = flatten(token)
-    if not is_call(origin) or call_name(origin) != "instance":
+    if not is_call(origin) or origin.value != "instance":
         raise ExpressionError("choices that come from other answers are not yet asked in chat")
     return compiler.query(origin, steps), compiler.facts
 
@@ -78,18 +79,16 @@ class Compiler:
 
     def code(self, token: Token) -> Code:
         """The code of any expression."""
-        token = without_brackets(token)
         symbol = token.symbol
         if symbol in _LITERALS:
-            return closures.constant(token.value if symbol == "(string)" else float(token.value))
-        if symbol in _CHAINS and len(token) == 2:
+            return closures.constant(token.value if symbol == STRING else float(token.value))
+        if symbol in CHAINS:
             return self._chain(symbol, [self._deeper(part) for part in terms(token, symbol)])
-        if symbol in _OPERATORS and len(token) == 2:
-            return self._operation(symbol, self._deeper(token[0]), self._deeper(token[1]))
-        if symbol in ("+", "-"):
-            return closures.signed(symbol, self._deeper(token[0]))
+        if symbol in _OPERATORS:
+            operands = [self._deeper(part) for part in token.parts]
+            return self._operation(symbol, *operands) if len(operands) == 2 else closures.negative(*operands)
         if is_call(token):
-            return self._call(call_name(token), call_arguments(token))
+            return self._call(token.value, token.parts)
         return self._path(token)
 
     def _deeper(self, token: Token) -> Code:
@@ -120,7 +119,7 @@ class Compiler:
         return self._node(self._relative(steps)) if self.row is None else self._column(steps)
 
     def _path_from_call(self, origin: Token, steps: list[Step]) -> Code:
-        name = call_name(origin)
+        name = origin.value
         if name == "instance":
             return closures.listed(self.query(origin, steps[:2]), tuple(step.name for step in steps[2:]))
         if name == "current":
@@ -227,7 +226,7 @@ class Compiler:
 
     def query(self, origin: Token, steps: list[Step]) -> Query:
         """The rows that `instance('…')/root/item[…]` stands for."""
-        table = self._table(call_arguments(origin))
+        table = self._table(origin.parts)
         if len(steps) != 2 or steps[0].name != "root" or steps[0].filters:
             raise ExpressionError(f"the list '{table.id}' is read as instance('{table.id}')/root/item")
         filters = steps[1].filters
@@ -237,7 +236,7 @@ class Compiler:
         indexable = bool(filters) and not compilers[0].uses_place
         return Query(table, runs, self._branches(table, filters[0]) if indexable else ())
 
-    def _table(self, arguments: list[Token]) -> Table:
+    def _table(self, arguments: tuple[Token, ...]) -> Table:
         name = _literal(arguments[0], "instance") if len(arguments) == 1 else ""
         table = self.names.tables.get(name)
         if table is None:
@@ -251,14 +250,14 @@ class Compiler:
     def _branches(self, table: Table, token: Token) -> tuple[Branch, ...]:
         """A filter as alternatives that an index answers; () when one of them has no equality."""
         branches: list[Branch] = []
-        for alternative in terms(without_brackets(token), "or"):
-            branch = self._branch(table, terms(without_brackets(alternative), "and"))
+        for alternative in terms(token, "or"):
+            branch = self._branch(table, terms(alternative, "and"))
             if branch is None:
                 return ()
             branches.append(branch)
         return tuple(branches)
 
-    def _branch(self, table: Table, conditions: list[Token]) -> Branch | None:
+    def _branch(self, table: Table, conditions: tuple[Token, ...]) -> Branch | None:
         keys: dict[str, Runner] = {}
         rest: list[Code] = []
         for condition in conditions:
@@ -273,17 +272,17 @@ class Compiler:
         """Column and value of `column = value`, where the value is the same for every row."""
         if token.symbol != "=":
             return "", None
-        for name, other in ((token[0], token[1]), (token[1], token[0])):
-            if name.symbol == "(name)" and _column_place(table, name.value) is not None:
+        for name, other in (token.parts, token.parts[::-1]):
+            if name.symbol == NAME and _column_place(table, name.value) is not None:
                 compiler = self._inside(table)
                 value = compiler.code(other)
                 if not compiler.uses_row:
-                    return str(name.value), value.run
+                    return name.value, value.run
         return "", None
 
     # --- functions ---------------------------------------------------------------------------------
 
-    def _call(self, name: str, arguments: list[Token]) -> Code:
+    def _call(self, name: str, arguments: tuple[Token, ...]) -> Code:
         if name in functions.REFUSED:
             raise ExpressionError(f"{name}() is not computed in a conversation: {functions.REFUSED[name]}")
         low, high = _arity(name)
@@ -300,7 +299,7 @@ class Compiler:
         self.facts.volatile = True
         return closures.timely_call(functions.TIMELY[name], codes)
 
-    def _if(self, arguments: list[Token]) -> Code:
+    def _if(self, arguments: tuple[Token, ...]) -> Code:
         condition = self._deeper(arguments[0])
         if condition.constant and self.names.repeats:
             return self._branch_taken(bool(closures.truth_of(condition)(None)), arguments[1:])
@@ -309,12 +308,12 @@ class Compiler:
         code = Code(lambda run: first(run) if decide(run) else second(run), closures.common_kind(yes, no))
         return closures.folded(code, condition, yes, no)
 
-    def _branch_taken(self, first: bool, branches: list[Token]) -> Code:
+    def _branch_taken(self, first: bool, branches: tuple[Token, ...]) -> Code:
         """Where `position(..) = 1` decides, the other branch is not read: a running total is no circle."""
         Compiler(self.names, self.here, self.row, depth=self.depth, number=self.number).code(branches[first])
         return self._deeper(branches[0 if first else 1])
 
-    def _coalesce(self, arguments: list[Token]) -> Code:
+    def _coalesce(self, arguments: tuple[Token, ...]) -> Code:
         one, other = (self._deeper(token) for token in arguments)
         first, second = one.run, other.run
 
@@ -324,7 +323,7 @@ class Compiler:
 
         return closures.folded(Code(coalesce, closures.common_kind(one, other)), one, other)
 
-    def _once(self, arguments: list[Token]) -> Code:
+    def _once(self, arguments: tuple[Token, ...]) -> Code:
         """The question's own value if it has one and applies; only else is the argument evaluated.
 
         What came from chance or the clock stays also while the question does not apply.
@@ -341,7 +340,7 @@ class Compiler:
 
         return Code(once, fresh.kind)
 
-    def _position(self, arguments: list[Token]) -> Code:
+    def _position(self, arguments: tuple[Token, ...]) -> Code:
         if arguments:
             return closures.constant(
                 float(number_of(self._single_path(arguments[0]).rpartition("/")[2]) or 1)
@@ -356,7 +355,7 @@ class Compiler:
     def _single_path(self, token: Token) -> str:
         """The path that is written in an argument, in the instance the question stands in."""
         origin, steps = flatten(token)
-        if is_call(origin) and call_name(origin) != "current":
+        if is_call(origin) and origin.value != "current":
             raise ExpressionError(f"'{shown(steps)}' names no question")
         steps = self._beside(steps[1:]) if origin == "/" else self._relative(steps)
         path = "/".join(step.name for step in steps)
@@ -364,7 +363,7 @@ class Compiler:
             raise ExpressionError(f"there is no question at /{self.names.root}/{unnumbered(path)}")
         return path
 
-    def _indexed_repeat(self, arguments: list[Token]) -> Code:
+    def _indexed_repeat(self, arguments: tuple[Token, ...]) -> Code:
         """A question in the instance of a number; its own value it does not see."""
         path, repeat = (unnumbered(self._single_path(token)) for token in arguments[:2])
         kind = self.names.kind(path)
@@ -383,13 +382,13 @@ class Compiler:
         self.facts.reads.update(places)
         return closures.chosen(tuple(places), kind, number)
 
-    def _current(self, _: list[Token]) -> Code:
+    def _current(self, _: tuple[Token, ...]) -> Code:
         return self._node(self._relative([], self.asking))
 
-    def _instance(self, _: list[Token]) -> Code:
+    def _instance(self, _: tuple[Token, ...]) -> Code:
         raise ExpressionError("instance() must be followed by a path such as /root/item")
 
-    def _pulldata(self, arguments: list[Token]) -> Code:
+    def _pulldata(self, arguments: tuple[Token, ...]) -> Code:
         table = self._table(arguments[:1])
         wanted, key = (_literal(token, "pulldata") for token in arguments[1:3])
         place, _ = _column_place(table, wanted), _column_place(table, key)
@@ -401,14 +400,14 @@ class Compiler:
 
         return Code(pulldata, "string")
 
-    def _randomize(self, arguments: list[Token]) -> Code:
+    def _randomize(self, arguments: tuple[Token, ...]) -> Code:
         """The rows as they are: a conversation numbers its choices, so their order stays."""
         return self._deeper(arguments[0])
 
-    def _version(self, _: list[Token]) -> Code:
+    def _version(self, _: tuple[Token, ...]) -> Code:
         return closures.constant(self.names.version)
 
-    def _choice_name(self, arguments: list[Token]) -> Code:
+    def _choice_name(self, arguments: tuple[Token, ...]) -> Code:
         self.facts.lingual = True
         value = self._deeper(arguments[0]).run
         path = self._named_question(_literal(arguments[1], "jr:choice-name"))
@@ -416,9 +415,8 @@ class Compiler:
 
     def _named_question(self, text: str) -> str:
         """The path of the question that a path in quotes names."""
-        token = without_brackets(parse(text))
-        origin, steps = flatten(token)
-        if is_call(origin) and call_name(origin) != "current":
+        origin, steps = flatten(parse(text))
+        if is_call(origin) and origin.value != "current":
             raise ExpressionError(f"'{text.strip()}' names no question")
         path, places, _ = self._places(self._beside(steps[1:]) if origin == "/" else self._relative(steps))
         if self.names.kind(path) is None:
@@ -426,7 +424,7 @@ class Compiler:
         self.facts.reads.update(places)
         return places[0] if places else path
 
-    def _itext(self, arguments: list[Token]) -> Code:
+    def _itext(self, arguments: tuple[Token, ...]) -> Code:
         self.facts.lingual = True
         name = self._deeper(arguments[0]).run
         return Code(lambda run: run.itext(to_text(name(run))), "string")
@@ -444,12 +442,11 @@ def _straight(path: list[Step], steps: list[Step]) -> list[Step]:
     return path
 
 
-_LITERALS = frozenset(("(string)", "(integer)", "(decimal)", "(float)"))
-_CHAINS = frozenset(("and", "or", "+"))
+_LITERALS = frozenset((STRING, NUMBER))
 _OPERATORS = frozenset(("=", "!=", *closures.COMPARISONS, *closures.ARITHMETIC))
 
 
-_SPECIAL: dict[str, Callable[[Compiler, list[Token]], Code]] = {
+_SPECIAL: dict[str, Callable[[Compiler, tuple[Token, ...]], Code]] = {
     "if": Compiler._if,
     "coalesce": Compiler._coalesce,
     "once": Compiler._once,
@@ -479,13 +476,13 @@ def _how_many(low: int, high: int) -> str:
 
 
 def _literal(token: Token, name: str) -> str:
-    if token.symbol != "(string)":
+    if token.symbol != STRING:
         raise ExpressionError(f"{name}() needs names in quotes here")
-    return str(token.value)
+    return token.value
 
 
-def _check_pattern(name: str, arguments: list[Token]) -> None:
-    if name == "regex" and arguments[1].symbol == "(string)":
+def _check_pattern(name: str, arguments: tuple[Token, ...]) -> None:
+    if name == "regex" and arguments[1].symbol == STRING:
         try:
             compile_pattern(arguments[1].value)
         except ValueError as err:
