@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from .coercion import NAN, Value, equal, parse_day, parse_moment, to_number, to_truth
 from .functions import OVER_NODES, Function
@@ -38,8 +37,7 @@ class Run(Protocol):
 Runner = Callable[[Any], Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Code:
+class Code(NamedTuple):
     """A compiled (sub)expression.
 
     `kind`: string, number, boolean, date, any. Numbers and dates of questions are '' while empty.
@@ -61,7 +59,7 @@ def constant(value: Value) -> Code:
 def folded(code: Code, *operands: Code) -> Code:
     """A constant when all operands are constants, else the code itself."""
     if operands and all(operand.constant for operand in operands):
-        return replace(constant(code.run(None)), kind=code.kind)
+        return constant(code.run(None))._replace(kind=code.kind)
     return code
 
 

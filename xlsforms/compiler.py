@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 from types import MappingProxyType
 
-from .choices import Choices
+from .choices import Choices, Shown
 from .errors import FormError
 from .expression import Expression
 from .grammar import ExpressionError, is_call, parse
@@ -58,6 +58,7 @@ class Memory:
 
     expressions: dict[tuple[str, str], list[tuple[Counts, Expression]]] = field(default_factory=dict)
     choices: dict[object, Choices] = field(default_factory=dict)
+    shown: dict[tuple[str, str, str, bool], Shown] = field(default_factory=dict)
     texts: dict[str, Text] = field(default_factory=dict)
 
 
@@ -240,10 +241,16 @@ class _Builder:
         except ExpressionError as err:
             raise self._error(path, "choices", itemset.nodeset, err) from err
         self._filter_reads[path] = frozenset(facts.reads | facts.parts)
-        choices = Choices(query, itemset.value, label, texts)
+        choices = Choices(
+            query, itemset.value, label, texts, self._shown(query.table, itemset.value, label, texts)
+        )
         if not choices.filtered and (texts is None or texts is self.memory.texts):
             self.memory.choices[itemset] = choices
         return choices
+
+    def _shown(self, table: Table, value: str, label: str, texts: dict[str, Text] | None) -> Shown:
+        """Shared by all questions that show this list with the same texts."""
+        return self.memory.shown.setdefault((table.id, value, label, texts is None), {})
 
     def _label_column(self, ref: str) -> tuple[str, dict[str, Text] | None]:
         """The label's column, and the translations when it holds their ids."""
@@ -430,4 +437,4 @@ class _Builder:
 def _awakening(rule: Rule, fires: Mapping[str, tuple[int, ...]]) -> Rule:
     """A relevance with the rules that read what it decides about, and those right below it."""
     readers = {number for path in rule.governed for number in fires.get(path, ())}
-    return replace(rule, awakens=tuple(sorted(readers.union(rule.inner))))
+    return rule._replace(awakens=tuple(sorted(readers.union(rule.inner))))

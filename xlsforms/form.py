@@ -219,6 +219,7 @@ def _form(xml: str, model: Model, media: Mapping[str, str] | None, where: str) -
 def _questions(model: Model) -> Iterator[Question]:
     controls = {control.path: control for control in model.controls}
     lists = {source.id: source for source in model.lists}
+    listed: dict[tuple[str, str], tuple[str, ...]] = {}
     computed = {action.path for action in model.set_values}
     for leaf in model.leaves():
         bind, control = model.binds.get(leaf.path, Bind(leaf.path)), controls.get(leaf.path)
@@ -229,7 +230,7 @@ def _questions(model: Model) -> Iterator[Question]:
             kind=_kind(bind, control, leaf.path in computed),
             readonly=bind.readonly == "true()",
             appearance=control.appearance if control else None,
-            choice_names=_choice_names(control, lists) if control else (),
+            choice_names=_choice_names(control, lists, listed) if control else (),
             eval=dict(bind.eval),
             parameters=dict(control.parameters) if control else {},
         )
@@ -249,7 +250,10 @@ def _kind(bind: Bind, control: Control | None, computed: bool) -> str:
     return _INPUTS.get(bind.type, bind.type)
 
 
-def _choice_names(control: Control, lists: Mapping[str, ListSource]) -> tuple[str, ...]:
+def _choice_names(
+    control: Control, lists: Mapping[str, ListSource], listed: dict[tuple[str, str], tuple[str, ...]]
+) -> tuple[str, ...]:
+    """The names of a question's choices; those of a list are kept in `listed` for the next question."""
     if control.itemset is None:
         return tuple(name for name, _ in control.items)
     opened, _, rest = control.itemset.nodeset.partition("instance(")
@@ -258,7 +262,12 @@ def _choice_names(control: Control, lists: Mapping[str, ListSource]) -> tuple[st
         if rest and opened.strip() in ("", "randomize(")
         else None
     )
-    return tuple(item.get(control.itemset.value, "") for item in source.items) if source else ()
+    if source is None:
+        return ()
+    key = source.id, control.itemset.value
+    if key not in listed:
+        listed[key] = tuple(item.get(control.itemset.value, "") for item in source.items)
+    return listed[key]
 
 
 # --- lists -----------------------------------------------------------------------------------------

@@ -21,10 +21,9 @@ import binascii
 import hashlib
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import ROUND_FLOOR, Decimal, InvalidOperation
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from .coercion import (
     NAN,
@@ -44,8 +43,7 @@ MANY: int = 1_000
 """More arguments than any function is ever given."""
 
 
-@dataclass(frozen=True, slots=True)
-class Function:
+class Function(NamedTuple):
     """How many arguments a function takes, the kind it yields and what it does."""
 
     low: int

@@ -17,8 +17,9 @@ The state is plain JSON and is never changed in place: every step returns a new 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from datetime import datetime
+from typing import NamedTuple
 
 from .answers import canonical, in_range
 from .choices import Choice
@@ -26,15 +27,14 @@ from .coercion import moment_text
 from .errors import FormError, Refused
 from .form import Form
 from .instance import write_instance
-from .model import Repeat
+from .model import NOTHING, Repeat
 from .program import Asked, Program
 from .repeats import ADD, DONE, MAX_INSTANCES, REPEAT, each, instance, unnumbered
 from .resizing import TooMany, follow_counts, moved_up, remove, resize
 from .run import Run, State
 
 
-@dataclass(frozen=True, slots=True)
-class Prompt:
+class Prompt(NamedTuple):
     """A question as it is asked now, in the interview's language, with values filled into its texts.
 
     `position` of `total` counts the questions that apply at present, notes left out. `value` is the present
@@ -57,15 +57,14 @@ class Prompt:
     total: int
     value: str
     appearance: str | None
-    eval: dict[str, str]
-    parameters: dict[str, str] = field(default_factory=dict)
+    eval: Mapping[str, str]
+    parameters: Mapping[str, str] = NOTHING
     guidance: str | None = None
-    media: dict[str, str] = field(default_factory=dict)
+    media: Mapping[str, str] = NOTHING
     number: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ReviewLine:
+class ReviewLine(NamedTuple):
     """One answer to look over: the question and the answer in the interview's language.
 
     `number`: of the instance of the repeat it stands in.
@@ -193,10 +192,10 @@ def _prompt(run: Run, asked: Asked) -> Prompt:
         total=total,
         value=run.values.get(asked.path, ""),
         appearance=asked.appearance,
-        eval=dict(asked.eval),
-        parameters=dict(asked.parameters),
+        eval=asked.eval,
+        parameters=asked.parameters,
         guidance=asked.guidance.show(run, language) or None,
-        media=_media(asked, run) if asked.media else {},
+        media=_media(asked, run) if asked.media else NOTHING,
         number=run.repeats[asked.path] if asked.kind == REPEAT else asked.number,
     )
 

@@ -1,29 +1,32 @@
-"""An XForm as data: what its XML says, before any expression is understood. Read by `xlsforms.xform`."""
+"""An XForm as data: what its XML says, before any expression is understood. Read by `xlsforms.xform`.
+
+The small parts are named tuples, as frozen as dataclasses: a form has thousands, and they are made four times as fast.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import MappingProxyType
+from typing import NamedTuple
+
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class Output:
+class Output(NamedTuple):
     """A value inside a label."""
 
     expression: str
 
 
-@dataclass(frozen=True, slots=True)
-class Words:
+class Words(NamedTuple):
     """A label, hint or message: an id in the form's translations, or the same parts for all languages."""
 
     itext: str | None = None
     parts: tuple[str | Output, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Bind:
+class Bind(NamedTuple):
     """What a `<bind>` says of one question or group; expressions are still text, '' when absent."""
 
     path: str
@@ -37,11 +40,10 @@ class Bind:
     preload_params: str = ""
     constraint_message: Words | None = None
     required_message: Words | None = None
-    eval: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    eval: Mapping[str, str] = NOTHING
 
 
-@dataclass(frozen=True, slots=True)
-class Itemset:
+class Itemset(NamedTuple):
     """Where a question's choices come from: a path into a list, and the columns of name and label."""
 
     nodeset: str
@@ -49,8 +51,7 @@ class Itemset:
     label: str
 
 
-@dataclass(frozen=True, slots=True)
-class Control:
+class Control(NamedTuple):
     """How a question is asked. `section` is the label of the nearest group that has one."""
 
     path: str
@@ -65,8 +66,7 @@ class Control:
     media: str
 
 
-@dataclass(frozen=True, slots=True)
-class SetValue:
+class SetValue(NamedTuple):
     """A value given to `path` at an event.
 
     The event: the question `on` changes; a new instance of a repeat is made (`new`); else the form is opened.
@@ -93,8 +93,7 @@ class Repeat:
     label: Words | None
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(NamedTuple):
     """One element of the primary instance, without the root; a leaf has no children."""
 
     tag: str
@@ -103,8 +102,7 @@ class Node:
     children: tuple[Node, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ListSource:
+class ListSource(NamedTuple):
     """A secondary instance: its rows if they are in the form, else the address of the file."""
 
     id: str

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from .choices import Choices
 from .expression import Expression
@@ -16,8 +17,7 @@ from .secondary import Table
 from .texts import Text
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(NamedTuple):
     """One calculation or relevance.
 
     `governed`: what a relevance decides about, as far as no rule further inside does (questions and
@@ -34,8 +34,7 @@ class Rule:
     awakens: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(NamedTuple):
     """A question as it is asked: everything of it that needs the interview's answers, compiled.
 
     `over`: the path whose relevance decides about it, None when it always applies. `counted`: whether it is
