@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -149,6 +150,7 @@ def walk(nodes: tuple[Node, ...]) -> Iterator[Node]:
         yield from walk(node.children)
 
 
+@lru_cache(maxsize=1024)
 def local(tag: str) -> str:
     """A tag or name without its namespace or prefix."""
     return tag.rpartition("}")[2].rpartition(":")[2]

@@ -10,7 +10,20 @@ from typing import Any
 from lxml import etree
 
 from .errors import FormError
-from .model import Bind, Control, Itemset, ListSource, Model, Node, Output, Repeat, SetValue, Words, local
+from .model import (
+    NOTHING,
+    Bind,
+    Control,
+    Itemset,
+    ListSource,
+    Model,
+    Node,
+    Output,
+    Repeat,
+    SetValue,
+    Words,
+    local,
+)
 
 XFORMS = "http://www.w3.org/2002/xforms"
 XHTML = "http://www.w3.org/1999/xhtml"
@@ -21,6 +34,14 @@ EVALUATION = "urn:shakti:evaluation:1"
 MAX_DEPTH = 100
 """Groups within groups. More is an attack on the reader's stack, not a questionnaire."""
 
+_LABEL, _HINT, _ITEM, _ITEMSET, _SET_VALUE = (
+    f"{{{XFORMS}}}{name}" for name in ("label", "hint", "item", "itemset", "setvalue")
+)
+_PRELOAD, _PRELOAD_PARAMS, _CONSTRAINT_MESSAGE, _REQUIRED_MESSAGE = (
+    f"{{{JAVAROSA}}}{name}" for name in ("preload", "preloadParams", "constraintMsg", "requiredMsg")
+)
+_MARK = f"{{{EVALUATION}}}"
+_NO_PARAMETERS = frozenset(("ref", "bind", "appearance", "mediatype", "class"))
 _PROLOG = 1024
 
 MAX_QUESTIONS = 5_000
@@ -111,13 +132,17 @@ class _Reader:
         self.set_values: list[SetValue] = []
         self.repeats: list[Repeat] = []
         self._by_id: dict[str, str] = {}
+        self._own = f"/{root}/"
         self._instances: Counter[str] = Counter()
         self._questions = 0
 
     def path(self, ref: str, parent: str = "") -> str:
         """A reference such as `/data/core/age` or (below a group) `age`, as a path without the root."""
-        steps = [local(step) for step in ref.strip().split("/")]
-        if ref.strip().startswith("/"):
+        ref = ref.strip()
+        if ref.startswith(self._own) and ":" not in ref:
+            return ref[len(self._own) :]
+        steps = [local(step) for step in ref.split("/")]
+        if ref.startswith("/"):
             steps = steps[2:] if steps[1:2] == [self.root] else steps[1:]
             return "/".join(steps)
         return "/".join([*parent.split("/"), *steps]) if parent else "/".join(steps)
@@ -141,20 +166,24 @@ class _Reader:
             raise FormError(f"{self.where}: has more than {MAX_QUESTIONS:,} questions; no form is that long.")
 
     def bind(self, element: Element) -> Bind:
-        path = self.path(element.get("nodeset") or "")
-        if element.get("id"):
-            self._by_id[element.get("id")] = path
-        marks = {local(k): v for k, v in element.attrib.items() if k.startswith(f"{{{EVALUATION}}}")}
+        says = dict(element.attrib)
+        path = self.path(says.get("nodeset", ""))
+        if says.get("id"):
+            self._by_id[says["id"]] = path
+        marks = {local(k): v for k, v in says.items() if k.startswith(_MARK)}
         return Bind(
             path=path,
-            type=local(element.get("type") or "string"),
-            **{name: element.get(name) or "" for name in ("relevant", "required", "constraint", "calculate")},
-            readonly=element.get("readonly") or "",
-            preload=element.get(f"{{{JAVAROSA}}}preload") or "",
-            preload_params=element.get(f"{{{JAVAROSA}}}preloadParams") or "",
-            constraint_message=_message(element.get(f"{{{JAVAROSA}}}constraintMsg")),
-            required_message=_message(element.get(f"{{{JAVAROSA}}}requiredMsg")),
-            eval=MappingProxyType(marks),
+            type=local(says.get("type") or "string"),
+            relevant=says.get("relevant", ""),
+            required=says.get("required", ""),
+            constraint=says.get("constraint", ""),
+            calculate=says.get("calculate", ""),
+            readonly=says.get("readonly", ""),
+            preload=says.get(_PRELOAD, ""),
+            preload_params=says.get(_PRELOAD_PARAMS, ""),
+            constraint_message=_message(says.get(_CONSTRAINT_MESSAGE)),
+            required_message=_message(says.get(_REQUIRED_MESSAGE)),
+            eval=MappingProxyType(marks) if marks else NOTHING,
         )
 
     def body(self, parent: Element, path: str, section: Words | None, depth: int = 0) -> None:
@@ -163,7 +192,9 @@ class _Reader:
         for element in parent.iterchildren(tag=etree.Element):
             name = local(element.tag)
             if name == "group":
-                self.body(element, self._ref(element, path), _words(element, "label") or section, depth + 1)
+                self.body(
+                    element, self._ref(element, path), _said(element.find(_LABEL)) or section, depth + 1
+                )
             elif name == "repeat":
                 self._repeat(element, self._ref(element, path), section)
                 self._set_values(element, None)
@@ -183,20 +214,25 @@ class _Reader:
         return self.path(ref, parent) if ref else parent
 
     def _control(self, element: Element, path: str, section: Words | None) -> None:
-        self._set_values(element, path)
-        fixed = ("ref", "bind", "appearance", "mediatype", "class")
+        says = dict(element.attrib)
+        parts: dict[str, Element] = {}
+        for child in element:
+            parts.setdefault(child.tag, child)
+        if _SET_VALUE in parts:
+            self._set_values(element, path)
+        parameters = {name: text for name, text in says.items() if name not in _NO_PARAMETERS}
         self.controls.append(
             Control(
                 path=path,
                 tag=local(element.tag),
-                appearance=element.get("appearance"),
-                label=_words(element, "label"),
-                hint=_words(element, "hint"),
+                appearance=says.get("appearance"),
+                label=_said(parts.get(_LABEL)),
+                hint=_said(parts.get(_HINT)),
                 section=section,
-                itemset=_itemset(element),
-                items=tuple(_items(element)),
-                parameters=MappingProxyType({k: v for k, v in element.attrib.items() if k not in fixed}),
-                media=element.get("mediatype") or "",
+                itemset=_itemset(parts.get(_ITEMSET)),
+                items=tuple(_items(element)) if _ITEM in parts else (),
+                parameters=MappingProxyType(parameters) if parameters else NOTHING,
+                media=says.get("mediatype", ""),
             )
         )
 
@@ -205,7 +241,7 @@ class _Reader:
         self._set_values(model, None)
 
     def _set_values(self, parent: Element, on: str | None) -> None:
-        for element in parent.iterfind(f"{{{XFORMS}}}setvalue"):
+        for element in parent.iterfind(_SET_VALUE):
             events = (element.get("event") or "").split()
             value = element.get("value") or _quoted(element.text or "")
             path = self.path(element.get("ref") or "")
@@ -221,8 +257,7 @@ def _quoted(text: str) -> str:
     return f'"{text}"' if "'" in text else f"'{text}'"
 
 
-def _itemset(element: Element) -> Itemset | None:
-    found = element.find(f"{{{XFORMS}}}itemset")
+def _itemset(found: Element | None) -> Itemset | None:
     if found is None:
         return None
     name = _ref_of(found, "value") or "name"
@@ -235,8 +270,8 @@ def _ref_of(parent: Element, tag: str) -> str | None:
 
 
 def _items(element: Element) -> Iterator[tuple[str, Words]]:
-    for item in element.iterfind(f"{{{XFORMS}}}item"):
-        yield (item.findtext(f"{{{XFORMS}}}value") or "").strip(), _words(item, "label") or Words()
+    for item in element.iterfind(_ITEM):
+        yield (item.findtext(f"{{{XFORMS}}}value") or "").strip(), _said(item.find(_LABEL)) or Words()
 
 
 def _message(text: str | None) -> Words | None:
@@ -246,8 +281,7 @@ def _message(text: str | None) -> Words | None:
     return Words(itext=name) if name else Words(parts=(text,))
 
 
-def _words(parent: Element, name: str) -> Words | None:
-    element = parent.find(f"{{{XFORMS}}}{name}")
+def _said(element: Element | None) -> Words | None:
     if element is None:
         return None
     itext = _itext_id(element.get("ref") or "")
