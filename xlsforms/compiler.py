@@ -10,13 +10,13 @@ from types import MappingProxyType
 from .choices import Choices, Shown
 from .errors import FormError
 from .expression import Expression
-from .grammar import ExpressionError, is_call, parse
+from .grammar import ExpressionError, is_call
 from .model import Bind, Control, Model, Words, walk
 from .program import Asked, Program, Rule
 from .repeats import REPEAT, Counts, number_of, unnumbered, written_out
 from .secondary import Query, Table
 from .texts import EMPTY, MEDIA, Text, label_text, message_text, other_form
-from .xpath import compile_query, compile_with_facts
+from .xpath import Shared, compile_query, compile_with_facts
 
 _VALUE_KINDS = {"int": "number", "integer": "number", "decimal": "number", "date": "date", "dateTime": "date"}
 _NO_BIND = Bind("")
@@ -33,6 +33,7 @@ MOST_SHOWN = 300
 """Characters of an expression in a message."""
 
 NO_REPEATS: Counts = MappingProxyType({})
+NO_MEDIA: Mapping[str, Text] = MappingProxyType({})
 
 
 def compile_form(
@@ -60,6 +61,7 @@ class Memory:
     choices: dict[object, Choices] = field(default_factory=dict)
     shown: dict[tuple[str, str, str, bool], Shown] = field(default_factory=dict)
     texts: dict[str, Text] = field(default_factory=dict)
+    shared: Shared = field(default_factory=Shared)
 
 
 class _LaterError(Exception):
@@ -161,7 +163,7 @@ class _Builder:
             if repeats.items() <= self.repeats.items():
                 return expression
         try:
-            expression, facts = compile_with_facts(text, self, path)
+            expression, facts = compile_with_facts(text, self, path, self.memory.shared)
         except ExpressionError as err:
             raise self._error(path, what, text, err) from err
         known.append(({repeat: self.repeats[repeat] for repeat in facts.repeats}, expression))
@@ -181,9 +183,13 @@ class _Builder:
         return None if text in ("", "false()") else self.expression(text, path, what)
 
     def _label(self, words: Words | None, path: str) -> Text:
+        if words is None:
+            return EMPTY
         return label_text(words, self.model, self._compile_for(path, "label"))
 
     def _message(self, words: Words | None, path: str) -> Text:
+        if words is None:
+            return EMPTY
         return message_text(words, self.model, self._compile_for(path, "message"))
 
     def _compile_for(self, path: str, what: str) -> Callable[[str], Expression]:
@@ -214,15 +220,19 @@ class _Builder:
             constraint_message=self._message(bind.constraint_message, path),
             readonly=readonly,
             guidance=self._other_form(control.hint, "guidance", path),
-            media={
-                kind: text
-                for kind in MEDIA
-                if (text := self._other_form(control.label, kind, path)) is not EMPTY
-            },
+            media=self._media(control.label, path),
             number=number_of(path),
         )
 
+    def _media(self, label: Words | None, path: str) -> Mapping[str, Text]:
+        if label is None or label.itext is None:
+            return NO_MEDIA
+        found = {kind: self._other_form(label, kind, path) for kind in MEDIA}
+        return {kind: text for kind, text in found.items() if text is not EMPTY}
+
     def _other_form(self, words: Words | None, form: str, path: str) -> Text:
+        if words is None or words.itext is None:
+            return EMPTY
         return other_form(words, form, self.model, self._compile_for(path, form))
 
     def _choices(self, control: Control) -> Choices | None:
@@ -233,10 +243,10 @@ class _Builder:
         if shared is not None:
             return shared
         try:
-            token = parse(itemset.nodeset)
+            token = self.memory.shared.read.parse(itemset.nodeset)
             if is_call(token) and token.value == "randomize":
                 token = token.parts[0]  # a conversation numbers its choices: their order stays
-            query, facts = compile_query(token, self, path)
+            query, facts = compile_query(token, self, path, self.memory.shared)
             label, texts = self._label_column(itemset.label)
         except ExpressionError as err:
             raise self._error(path, "choices", itemset.nodeset, err) from err
@@ -254,7 +264,7 @@ class _Builder:
 
     def _label_column(self, ref: str) -> tuple[str, dict[str, Text] | None]:
         """The label's column, and the translations when it holds their ids."""
-        token = parse(ref)
+        token = self.memory.shared.read.parse(ref)
         if not is_call(token):
             return ref.strip(), None
         if token.value != "jr:itext" or len(token.parts) != 1:

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple, TypeGuard
+from typing import NamedTuple, TypeGuard, TypeVar
 
 from .functions import NAMES
+
+T = TypeVar("T")
 
 MAX_EXPRESSION = 20_000
 """Characters in one expression. Far above what a form author writes."""
@@ -80,6 +82,9 @@ _NO_LITERALS = frozenset((".", "..", *_QUOTES))
 _NODE_TYPES = frozenset(("node", "text", "comment", "processing-instruction"))
 _AXES = {"self": ".", "parent": ".."}
 _NODES = ["node", "(", ")"]
+_GOES_ON = frozenset("/[(:")
+"""What makes more of a path than its names; '::' makes an axis of the last one."""
+
 _END = ""
 _LOOKALIKES = {
     **dict.fromkeys("\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u201f", "is no quote here: type ' or \""),
@@ -89,15 +94,36 @@ _LOOKALIKES = {
 """What word processors put in place of what was typed."""
 
 
+class Read:
+    """What was parsed of a form already: its expressions name the same questions again and again."""
+
+    __slots__ = ("paths", "tokens")
+
+    def __init__(self) -> None:
+        self.tokens: dict[str, Token] = {}
+        self.paths: dict[str, Token] = {}
+
+    def parse(self, source: str) -> Token:
+        """As `parse`, each expression once."""
+        found = self.tokens.get(source)
+        if found is None:
+            found = self.tokens[source] = _parsed(source, self.paths)
+        return found
+
+
 def parse(source: str) -> Token:
     """Parses one expression; ExpressionError says why it cannot be."""
+    return _parsed(source, {})
+
+
+def _parsed(source: str, paths: dict[str, Token]) -> Token:
     if len(source) > MAX_EXPRESSION:
         raise ExpressionError(f"it is longer than {MAX_EXPRESSION:,} characters")
     try:
         lexemes = _LEXEMES.findall(source)
         if not source.isascii():
             _require_letters(lexemes)
-        return _Parser(lexemes).whole()
+        return _Parser(lexemes, paths).whole()
     except RecursionError:
         raise ExpressionError("it is nested too deeply") from None
 
@@ -105,10 +131,11 @@ def parse(source: str) -> Token:
 class _Parser:
     """Reads lexemes from the left; each method takes what it stands for and stops behind it."""
 
-    __slots__ = ("_at", "_depth", "_lexemes")
+    __slots__ = ("_at", "_depth", "_lexemes", "_paths")
 
-    def __init__(self, lexemes: list[str]) -> None:
+    def __init__(self, lexemes: list[str], paths: dict[str, Token]) -> None:
         self._lexemes = [*lexemes, _END, _END]
+        self._paths = paths
         self._at = 0
         self._depth = 0
 
@@ -161,14 +188,14 @@ class _Parser:
             raise ExpressionError("a path cannot begin with brackets")
         return token
 
-    def _nested(self, read: Callable[[], Token]) -> Token:
+    def _nested(self, read: Callable[[], T]) -> T:
         """One level further inside."""
         self._depth += 1
         if self._depth > MAX_NESTING:
             raise ExpressionError("it is nested too deeply")
-        token = read()
+        found = read()
         self._depth -= 1
-        return token
+        return found
 
     def _take(self, wanted: str) -> None:
         if self._lexemes[self._at] != wanted:
@@ -181,14 +208,19 @@ class _Parser:
         if name not in NAMES:
             raise ExpressionError(f"unknown function '{name}'")
         self._at += 2
-        arguments: list[Token] = []
-        if self._lexemes[self._at] != ")":
-            arguments.append(self._nested(self._expression))
-            while self._lexemes[self._at] == ",":
-                self._at += 1
-                arguments.append(self._nested(self._expression))
+        if self._lexemes[self._at] == ")":
+            self._at += 1
+            return Token(CALL, name)
+        arguments = self._nested(self._arguments)
         self._take(")")
         return Token(CALL, name, tuple(arguments))
+
+    def _arguments(self) -> list[Token]:
+        arguments = [self._expression()]
+        while self._lexemes[self._at] == ",":
+            self._at += 1
+            arguments.append(self._expression())
+        return arguments
 
     def _from_call(self, call: Token) -> Token:
         """A call, or the path that goes on behind it."""
@@ -201,10 +233,19 @@ class _Parser:
 
     def _absolute(self, lexeme: str) -> Token:
         following = self._lexemes[self._at + 1]
+        if len(lexeme) > 2 and following[:1] not in _GOES_ON:
+            self._at += 1
+            return self._paths.get(lexeme) or self._plain(lexeme)
         if lexeme == "/" and following not in (".", "..", "*", "@") and not _IS_NAME(following):
             self._at += 1
             return Token(PATH, "/")
         return Token(PATH, "/", (), self._further([]))
+
+    def _plain(self, lexeme: str) -> Token:
+        """A path of names alone, as pyxform writes them."""
+        steps = tuple([Step(_local(name)) for name in lexeme[1:].split("/")])
+        token = self._paths[lexeme] = Token(PATH, "/", (), steps)
+        return token
 
     def _relative(self) -> Token:
         steps = self._further([self._step()])

@@ -18,13 +18,14 @@ from .grammar import (
     MAX_NESTING,
     NAME,
     NUMBER,
+    PATH,
     STRING,
     ExpressionError,
+    Read,
     Step,
     Token,
     flatten,
     is_call,
-    parse,
     shown,
     terms,
 )
@@ -38,11 +39,31 @@ def compile_expression(text: str, names: Names, here: str) -> Expression:
     return compile_with_facts(text, names, here)[0]
 
 
-def compile_with_facts(text: str, names: Names, here: str) -> tuple[Expression, Facts]:
+class Shared:
+    """What the expressions of one form share: parsed text, and the code that reads a question."""
+
+    __slots__ = ("questions", "read")
+
+    def __init__(self) -> None:
+        self.read = Read()
+        self.questions: dict[tuple[str, str], Code] = {}
+
+    def question(self, path: str, kind: str) -> Code:
+        """The code that reads a question as this kind."""
+        found = self.questions.get((path, kind))
+        if found is None:
+            found = self.questions[path, kind] = closures.question(path, kind)
+        return found
+
+
+def compile_with_facts(
+    text: str, names: Names, here: str, shared: Shared | None = None
+) -> tuple[Expression, Facts]:
     """The expression, and with it the repeats whose number of instances went into its code."""
-    compiler = Compiler(names, here)
+    shared = shared or Shared()
+    compiler = Compiler(names, here, shared=shared)
     try:
-        code = compiler.code(parse(text))
+        code = compiler.code(shared.read.parse(text))
     except RecursionError:
         raise ExpressionError("it is nested too deeply") from None
     facts = compiler.facts
@@ -50,9 +71,9 @@ def compile_with_facts(text: str, names: Names, here: str) -> tuple[Expression, 
     return Expression(text, code.run, code.kind, reads, parts, facts.volatile, facts.lingual), facts
 
 
-def compile_query(token: Token, names: Names, here: str) -> tuple[Query, Facts]:
+def compile_query(token: Token, names: Names, here: str, shared: Shared | None = None) -> tuple[Query, Facts]:
     """Compiles the path of a list of choices."""
-    compiler = Compiler(names, here)
+    compiler = Compiler(names, here, shared=shared or Shared())
     origin, steps = flatten(token)
     if not is_call(origin) or origin.value != "instance":
         raise ExpressionError("choices that come from other answers are not yet asked in chat")
@@ -76,10 +97,13 @@ class Compiler:
     depth: int = 0
     number: float | None = None
     asking: str | None = None
+    shared: Shared = field(default_factory=Shared)
 
     def code(self, token: Token) -> Code:
         """The code of any expression."""
         symbol = token.symbol
+        if symbol == PATH:
+            return self._path(token)
         if symbol in _LITERALS:
             return closures.constant(token.value if symbol == STRING else float(token.value))
         if symbol in CHAINS:
@@ -133,7 +157,9 @@ class Compiler:
 
     def _beside(self, steps: list[Step]) -> list[Step]:
         """An absolute path means the instance it is used in, as far as both go the same way (ODK's deviation)."""
-        here = self.here.split("/") if self.names.repeats else []
+        if not self.names.repeats:
+            return _straight([], steps)
+        here = self.here.split("/")
         path: list[Step] = []
         for place, step in enumerate(steps):
             same = place < len(here) and unnumbered(here[place]) == step.name
@@ -163,10 +189,10 @@ class Compiler:
     def _places(self, steps: list[Step]) -> tuple[str, list[str], list[Runner]]:
         """A path, the same in every instance it means, and for each of those the condition in brackets."""
         path: list[str] = []
+        repeats = self.names.repeats
         for at, step in enumerate(steps):
             path.append(step.name)
-            repeat = "/".join(path)
-            if repeat in self.names.repeats:
+            if repeats and (repeat := "/".join(path)) in repeats:
                 rest = [after.name for after in steps[at + 1 :]]
                 if any(after.filters for after in steps[at + 1 :]):
                     raise ExpressionError("a condition in brackets is understood on lists and repeats only")
@@ -193,6 +219,7 @@ class Compiler:
             depth=self.depth,
             number=float(number),
             asking=self.asking or self.here,
+            shared=self.shared,
         )
         runs = [inside.code(token).run for token in filters]
 
@@ -205,7 +232,7 @@ class Compiler:
     def _read(self, path: str, kind: str | None) -> Code:
         if kind is not None:
             self.facts.reads.add(path)
-            return closures.question(path, kind)
+            return self.shared.question(path, kind)
         if path.endswith("]"):  # an instance of a repeat is only counted: what is inside does not matter
             self.facts.parts.add(path)
         else:
@@ -245,7 +272,9 @@ class Compiler:
 
     def _inside(self, table: Table) -> Compiler:
         """A compiler for the same question, inside the brackets behind a list."""
-        return Compiler(self.names, self.here, table, self.facts, depth=self.depth, asking=self.asking)
+        return Compiler(
+            self.names, self.here, table, self.facts, depth=self.depth, asking=self.asking, shared=self.shared
+        )
 
     def _branches(self, table: Table, token: Token) -> tuple[Branch, ...]:
         """A filter as alternatives that an index answers; () when one of them has no equality."""
@@ -310,7 +339,9 @@ class Compiler:
 
     def _branch_taken(self, first: bool, branches: tuple[Token, ...]) -> Code:
         """Where `position(..) = 1` decides, the other branch is not read: a running total is no circle."""
-        Compiler(self.names, self.here, self.row, depth=self.depth, number=self.number).code(branches[first])
+        Compiler(
+            self.names, self.here, self.row, depth=self.depth, number=self.number, shared=self.shared
+        ).code(branches[first])
         return self._deeper(branches[0 if first else 1])
 
     def _coalesce(self, arguments: tuple[Token, ...]) -> Code:
@@ -415,7 +446,7 @@ class Compiler:
 
     def _named_question(self, text: str) -> str:
         """The path of the question that a path in quotes names."""
-        origin, steps = flatten(parse(text))
+        origin, steps = flatten(self.shared.read.parse(text))
         if is_call(origin) and origin.value != "current":
             raise ExpressionError(f"'{text.strip()}' names no question")
         path, places, _ = self._places(self._beside(steps[1:]) if origin == "/" else self._relative(steps))
