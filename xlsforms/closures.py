@@ -58,9 +58,10 @@ def constant(value: Value) -> Code:
 
 def folded(code: Code, *operands: Code) -> Code:
     """A constant when all operands are constants, else the code itself."""
-    if operands and all(operand.constant for operand in operands):
-        return constant(code.run(None))._replace(kind=code.kind)
-    return code
+    for operand in operands:
+        if not operand.constant:
+            return code
+    return constant(code.run(None))._replace(kind=code.kind) if operands else code
 
 
 # --- answers ---------------------------------------------------------------------------------------

@@ -89,7 +89,7 @@ class _Builder:
         self.repeats = repeats
         # Questions and groups as the form has them, in no matter how many instances.
         self._known = {leaf.path: model.binds.get(leaf.path, _NO_BIND).type for leaf in model.leaves()}
-        self._parts = {node.path for node in walk(model.nodes)} - set(self._known) | set(repeats)
+        self._parts = {node.path for node in model.all_nodes} - set(self._known) | set(repeats)
         model = written_out(model, repeats)
         self.model = model
         self.kinds = kinds
@@ -99,7 +99,7 @@ class _Builder:
         self.version = model.version
         self.groups = {
             node.path: tuple(leaf.path for leaf in walk(node.children) if not leaf.children)
-            for node in walk(model.nodes)
+            for node in model.all_nodes
             if node.children
         }
         self.types = {leaf.path: model.binds.get(leaf.path, _NO_BIND).type for leaf in model.leaves()}
@@ -281,7 +281,7 @@ class _Builder:
 
     def _keyed_rules(self) -> dict[_Key, Expression]:
         rules: dict[_Key, Expression] = {}
-        for node in walk(self.model.nodes):
+        for node in self.model.all_nodes:
             bind = self.model.binds.get(node.path, _NO_BIND)
             if bind.relevant not in ("", "true()"):
                 rules[_APPLIES, node.path] = self.expression(bind.relevant, node.path, "relevant")
@@ -289,7 +289,7 @@ class _Builder:
             bind = self.model.binds.get(repeat, _NO_BIND)
             if bind.relevant not in ("", "true()"):
                 rules[_APPLIES, repeat] = self.expression(bind.relevant, repeat, "relevant")
-        for node in walk(self.model.nodes):
+        for node in self.model.all_nodes:
             calculation = None if node.children else self._calculation(node.path)
             if calculation is not None:
                 rules[_CALCULATED, node.path] = calculation
@@ -297,7 +297,7 @@ class _Builder:
 
     def _governors(self, rules: Mapping[_Key, Expression]) -> dict[str, str]:
         governors: dict[str, str] = {}
-        for path in (*(node.path for node in walk(self.model.nodes)), *self.repeats):
+        for path in (*(node.path for node in self.model.all_nodes), *self.repeats):
             above = governors.get(path.rpartition("/")[0])
             nearest = path if (_APPLIES, path) in rules else above
             if nearest is not None:

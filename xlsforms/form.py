@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
+from typing import NamedTuple
 
 from .compiler import Memory, compile_form
 from .errors import FormError
-from .model import Bind, Control, ListSource, Model
+from .model import NOTHING, Bind, Control, ListSource, Model
 from .program import Program
 from .repeats import Counts, nested, unnumbered
 from .secondary import Table
@@ -54,8 +55,7 @@ _INPUTS = {
 _CONTROLS = {"select1": "select_one", "select": "select_multiple", "trigger": "acknowledge", "rank": "rank"}
 
 
-@dataclass(frozen=True)
-class Question:
+class Question(NamedTuple):
     """One question: `core/respect` is the question `respect` of the group `core`.
 
     `kind`: text, integer, decimal, date, time, dateTime, select_one, select_multiple, note, acknowledge,
@@ -70,8 +70,8 @@ class Question:
     readonly: bool
     appearance: str | None
     choice_names: tuple[str, ...]
-    eval: dict[str, str]
-    parameters: dict[str, str] = field(default_factory=dict)
+    eval: Mapping[str, str]
+    parameters: Mapping[str, str] = NOTHING
 
 
 @dataclass(frozen=True)
@@ -222,7 +222,7 @@ def _questions(model: Model) -> Iterator[Question]:
     listed: dict[tuple[str, str], tuple[str, ...]] = {}
     computed = {action.path for action in model.set_values}
     for leaf in model.leaves():
-        bind, control = model.binds.get(leaf.path, Bind(leaf.path)), controls.get(leaf.path)
+        bind, control = model.binds.get(leaf.path) or Bind(leaf.path), controls.get(leaf.path)
         if control is None and (bind.preload or leaf.path.split("/")[0] == "meta"):
             continue  # start, end, instanceID: kept by the engine, asked of nobody
         yield Question(
@@ -231,8 +231,8 @@ def _questions(model: Model) -> Iterator[Question]:
             readonly=bind.readonly == "true()",
             appearance=control.appearance if control else None,
             choice_names=_choice_names(control, lists, listed) if control else (),
-            eval=dict(bind.eval),
-            parameters=dict(control.parameters) if control else {},
+            eval=bind.eval,
+            parameters=control.parameters if control else NOTHING,
         )
 
 

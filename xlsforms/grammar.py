@@ -42,7 +42,8 @@ class Token(NamedTuple):
         NUMBER  `value` is the number as it was typed
         CALL    `value` is the function, `jr:choice-name` with its prefix; `parts` are the arguments
         NAME    a path of nothing but one plain name, `value`
-        PATH    any other path: `steps` from the form (`value` is '/') or from here (''), or from a call (`parts`)
+        PATH    any other path: `steps` from the form (`value` is '/', or all of it where it is nothing but names,
+                '/data/core/age'), from here ('') or from a call (`parts`)
     """
 
     symbol: str
@@ -131,19 +132,20 @@ def _parsed(source: str, paths: dict[str, Token]) -> Token:
 class _Parser:
     """Reads lexemes from the left; each method takes what it stands for and stops behind it."""
 
-    __slots__ = ("_at", "_depth", "_lexemes", "_paths")
+    __slots__ = ("_at", "_depth", "_levels", "_lexemes", "_paths")
 
     def __init__(self, lexemes: list[str], paths: dict[str, Token]) -> None:
         self._lexemes = [*lexemes, _END, _END]
         self._paths = paths
         self._at = 0
         self._depth = 0
+        self._levels = 0  # the tree has this many at most
 
     def whole(self) -> Token:
         token = self._expression()
         if self._lexemes[self._at]:
             raise self._unexpected()
-        if len(self._lexemes) > MAX_NESTING:
+        if self._levels >= MAX_NESTING:
             _require_flat(token)
         return token
 
@@ -162,6 +164,7 @@ class _Parser:
                 self._at += 1
                 operands.append(self._expression(power + 1))
             left = Token(operator, "", tuple(operands))
+            self._levels += 1
 
     def _operand(self) -> Token:
         lexeme = self._lexemes[self._at]
@@ -191,6 +194,7 @@ class _Parser:
     def _nested(self, read: Callable[[], T]) -> T:
         """One level further inside."""
         self._depth += 1
+        self._levels += 1
         if self._depth > MAX_NESTING:
             raise ExpressionError("it is nested too deeply")
         found = read()
@@ -244,7 +248,7 @@ class _Parser:
     def _plain(self, lexeme: str) -> Token:
         """A path of names alone, as pyxform writes them."""
         steps = tuple([Step(_local(name)) for name in lexeme[1:].split("/")])
-        token = self._paths[lexeme] = Token(PATH, "/", (), steps)
+        token = self._paths[lexeme] = Token(PATH, lexeme, (), steps)
         return token
 
     def _relative(self) -> Token:
@@ -340,7 +344,7 @@ def flatten(token: Token) -> tuple[Token | str, list[Step]]:
         return token, []
     if token.symbol != PATH:
         raise ExpressionError(f"'{token.value or token.symbol}' is not understood in a path")
-    return (token.parts[0] if token.parts else token.value), list(token.steps)
+    return (token.parts[0] if token.parts else token.value[:1]), list(token.steps)
 
 
 def shown(steps: Iterable[Step]) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -140,14 +140,20 @@ class Model:
 
     def leaves(self) -> Iterator[Node]:
         """All questions of the primary instance, in document order."""
-        return (node for node in walk(self.nodes) if not node.children)
+        return (node for node in self.all_nodes if not node.children)
+
+    @cached_property
+    def all_nodes(self) -> tuple[Node, ...]:
+        """All questions and groups of the primary instance, in document order."""
+        return tuple(walk(self.nodes))
 
 
 def walk(nodes: tuple[Node, ...]) -> Iterator[Node]:
     """Nodes and all below them, in document order."""
     for node in nodes:
         yield node
-        yield from walk(node.children)
+        if node.children:
+            yield from walk(node.children)
 
 
 @lru_cache(maxsize=1024)

@@ -15,7 +15,6 @@ from .coercion import to_text, to_truth
 from .expression import Expression, Facts, Names
 from .grammar import (
     CHAINS,
-    MAX_NESTING,
     NAME,
     NUMBER,
     PATH,
@@ -42,11 +41,13 @@ def compile_expression(text: str, names: Names, here: str) -> Expression:
 class Shared:
     """What the expressions of one form share: parsed text, and the code that reads a question."""
 
-    __slots__ = ("questions", "read")
+    __slots__ = ("literals", "plain", "questions", "read")
 
     def __init__(self) -> None:
         self.read = Read()
         self.questions: dict[tuple[str, str], Code] = {}
+        self.plain: dict[str, tuple[str, Code]] = {}
+        self.literals: dict[tuple[str, str], Code] = {}
 
     def question(self, path: str, kind: str) -> Code:
         """The code that reads a question as this kind."""
@@ -94,7 +95,6 @@ class Compiler:
     facts: Facts = field(default_factory=Facts)
     uses_row: bool = False
     uses_place: bool = False
-    depth: int = 0
     number: float | None = None
     asking: str | None = None
     shared: Shared = field(default_factory=Shared)
@@ -103,26 +103,17 @@ class Compiler:
         """The code of any expression."""
         symbol = token.symbol
         if symbol == PATH:
-            return self._path(token)
+            return self._plain(token) if len(token.value) > 1 else self._path(token)
         if symbol in _LITERALS:
-            return closures.constant(token.value if symbol == STRING else float(token.value))
+            return self._literal(symbol, token.value)
         if symbol in CHAINS:
-            return self._chain(symbol, [self._deeper(part) for part in terms(token, symbol)])
+            return self._chain(symbol, [self.code(part) for part in terms(token, symbol)])
         if symbol in _OPERATORS:
-            operands = [self._deeper(part) for part in token.parts]
+            operands = [self.code(part) for part in token.parts]
             return self._operation(symbol, *operands) if len(operands) == 2 else closures.negative(*operands)
         if is_call(token):
             return self._call(token.value, token.parts)
         return self._path(token)
-
-    def _deeper(self, token: Token) -> Code:
-        """The code of a part; closures nest as their expression does, and the stack has an end."""
-        self.depth += 1
-        if self.depth > MAX_NESTING:
-            raise ExpressionError("it is nested too deeply")
-        code = self.code(token)
-        self.depth -= 1
-        return code
 
     def _chain(self, symbol: str, operands: list[Code]) -> Code:
         return closures.addition(operands) if symbol == "+" else closures.junction(symbol, operands)
@@ -132,7 +123,31 @@ class Compiler:
             return closures.equality(symbol == "=", left, right)
         return closures.calculation(symbol, left, right)
 
+    def _literal(self, symbol: str, text: str) -> Code:
+        literals = self.shared.literals
+        found = literals.get((symbol, text))
+        if found is None:
+            found = literals[symbol, text] = closures.constant(text if symbol == STRING else float(text))
+        return found
+
     # --- paths -------------------------------------------------------------------------------------
+
+    def _plain(self, token: Token) -> Code:
+        """A path of names alone. Where nothing stands several times it means the same everywhere in the form."""
+        if self.names.repeats:
+            return self._path(token)
+        path, code = self.shared.plain.get(token.value) or self._first_plain(token)
+        if path:
+            self.facts.reads.add(path)
+        return code
+
+    def _first_plain(self, token: Token) -> tuple[str, Code]:
+        code = self._path(token)
+        path = "/".join(step.name for step in token.steps[1:])
+        if self.names.kind(path) is None:
+            return "", code
+        self.shared.plain[token.value] = path, code
+        return path, code
 
     def _path(self, token: Token) -> Code:
         origin, steps = flatten(token)
@@ -216,7 +231,6 @@ class Compiler:
             self.names,
             instance(repeat, number),
             facts=self.facts,
-            depth=self.depth,
             number=float(number),
             asking=self.asking or self.here,
             shared=self.shared,
@@ -272,9 +286,7 @@ class Compiler:
 
     def _inside(self, table: Table) -> Compiler:
         """A compiler for the same question, inside the brackets behind a list."""
-        return Compiler(
-            self.names, self.here, table, self.facts, depth=self.depth, asking=self.asking, shared=self.shared
-        )
+        return Compiler(self.names, self.here, table, self.facts, asking=self.asking, shared=self.shared)
 
     def _branches(self, table: Table, token: Token) -> tuple[Branch, ...]:
         """A filter as alternatives that an index answers; () when one of them has no equality."""
@@ -319,7 +331,7 @@ class Compiler:
             raise ExpressionError(f"{name}() takes {_how_many(low, high)}, not {len(arguments)}")
         if name in functions.SPECIAL:
             return _SPECIAL[name](self, arguments)
-        codes = [self._deeper(token) for token in arguments]
+        codes = [self.code(token) for token in arguments]
         if name in functions.PLAIN:
             _check_pattern(name, arguments)
             return closures.plain_call(functions.PLAIN[name], codes)
@@ -329,23 +341,23 @@ class Compiler:
         return closures.timely_call(functions.TIMELY[name], codes)
 
     def _if(self, arguments: tuple[Token, ...]) -> Code:
-        condition = self._deeper(arguments[0])
+        condition = self.code(arguments[0])
         if condition.constant and self.names.repeats:
             return self._branch_taken(bool(closures.truth_of(condition)(None)), arguments[1:])
-        yes, no = (self._deeper(token) for token in arguments[1:])
+        yes, no = (self.code(token) for token in arguments[1:])
         decide, first, second = closures.truth_of(condition), yes.run, no.run
         code = Code(lambda run: first(run) if decide(run) else second(run), closures.common_kind(yes, no))
         return closures.folded(code, condition, yes, no)
 
     def _branch_taken(self, first: bool, branches: tuple[Token, ...]) -> Code:
         """Where `position(..) = 1` decides, the other branch is not read: a running total is no circle."""
-        Compiler(
-            self.names, self.here, self.row, depth=self.depth, number=self.number, shared=self.shared
-        ).code(branches[first])
-        return self._deeper(branches[0 if first else 1])
+        Compiler(self.names, self.here, self.row, number=self.number, shared=self.shared).code(
+            branches[first]
+        )
+        return self.code(branches[0 if first else 1])
 
     def _coalesce(self, arguments: tuple[Token, ...]) -> Code:
-        one, other = (self._deeper(token) for token in arguments)
+        one, other = (self.code(token) for token in arguments)
         first, second = one.run, other.run
 
         def coalesce(run: Any) -> Any:
@@ -360,7 +372,7 @@ class Compiler:
         What came from chance or the clock stays also while the question does not apply.
         """
         self.facts.volatile = False
-        fresh, here = self._deeper(arguments[0]), self.here
+        fresh, here = self.code(arguments[0]), self.here
         drawn, self.facts.volatile = self.facts.volatile, True
 
         def once(run: Any) -> Any:
@@ -401,7 +413,7 @@ class Compiler:
         if repeat not in self.names.repeats or not path.startswith(f"{repeat}/") or kind is None:
             raise ExpressionError("indexed-repeat() takes a question, the repeat it stands in, and a number")
         places, _ = self._instances(repeat, [path[len(repeat) + 1 :]], ())
-        place = self._deeper(arguments[2])
+        place = self.code(arguments[2])
         number = closures.number_of(place)
         if place.constant:
             wanted = number(None)
@@ -423,7 +435,7 @@ class Compiler:
         table = self._table(arguments[:1])
         wanted, key = (_literal(token, "pulldata") for token in arguments[1:3])
         place, _ = _column_place(table, wanted), _column_place(table, key)
-        value = self._deeper(arguments[3]).run
+        value = self.code(arguments[3]).run
 
         def pulldata(run: Any) -> str:
             found = table.index((key,)).get((to_text(value(run)),))
@@ -433,14 +445,14 @@ class Compiler:
 
     def _randomize(self, arguments: tuple[Token, ...]) -> Code:
         """The rows as they are: a conversation numbers its choices, so their order stays."""
-        return self._deeper(arguments[0])
+        return self.code(arguments[0])
 
     def _version(self, _: tuple[Token, ...]) -> Code:
         return closures.constant(self.names.version)
 
     def _choice_name(self, arguments: tuple[Token, ...]) -> Code:
         self.facts.lingual = True
-        value = self._deeper(arguments[0]).run
+        value = self.code(arguments[0]).run
         path = self._named_question(_literal(arguments[1], "jr:choice-name"))
         return Code(lambda run: run.choice_label(path, to_text(value(run))), "string")
 
@@ -457,7 +469,7 @@ class Compiler:
 
     def _itext(self, arguments: tuple[Token, ...]) -> Code:
         self.facts.lingual = True
-        name = self._deeper(arguments[0]).run
+        name = self.code(arguments[0]).run
         return Code(lambda run: run.itext(to_text(name(run))), "string")
 
 
