@@ -34,12 +34,17 @@ EVALUATION = "urn:shakti:evaluation:1"
 MAX_DEPTH = 100
 """Groups within groups. More is an attack on the reader's stack, not a questionnaire."""
 
-_LABEL, _HINT, _ITEM, _ITEMSET, _SET_VALUE = (
-    f"{{{XFORMS}}}{name}" for name in ("label", "hint", "item", "itemset", "setvalue")
+_LABEL, _HINT, _ITEM, _ITEMSET, _SET_VALUE, _VALUE = (
+    f"{{{XFORMS}}}{name}" for name in ("label", "hint", "item", "itemset", "setvalue", "value")
 )
-_PRELOAD, _PRELOAD_PARAMS, _CONSTRAINT_MESSAGE, _REQUIRED_MESSAGE = (
-    f"{{{JAVAROSA}}}{name}" for name in ("preload", "preloadParams", "constraintMsg", "requiredMsg")
-)
+_CONSTRAINT_MESSAGE, _REQUIRED_MESSAGE = f"{{{JAVAROSA}}}constraintMsg", f"{{{JAVAROSA}}}requiredMsg"
+_RULES = {
+    **{name: name for name in ("relevant", "required", "constraint", "calculate", "readonly")},
+    f"{{{JAVAROSA}}}preload": "preload",
+    f"{{{JAVAROSA}}}preloadParams": "preload_params",
+}
+"""Attributes that a bind keeps as they are, and what it calls them."""
+
 _MARK = f"{{{EVALUATION}}}"
 _NO_PARAMETERS = frozenset(("ref", "bind", "appearance", "mediatype", "class"))
 _PROLOG = 1024
@@ -151,7 +156,7 @@ class _Reader:
         if depth > MAX_DEPTH:
             raise FormError(f"{self.where}: its groups are nested too deeply.")
         found: dict[str, Node] = {}
-        for child in parent.iterchildren(tag=etree.Element):
+        for child in parent:
             below = f"{path}/{local(child.tag)}" if path else local(child.tag)
             self._instances[below] += child.get(f"{{{JAVAROSA}}}template") is None
             if below not in found:  # a repeat stands twice: as its template and as its first instance
@@ -166,30 +171,25 @@ class _Reader:
             raise FormError(f"{self.where}: has more than {MAX_QUESTIONS:,} questions; no form is that long.")
 
     def bind(self, element: Element) -> Bind:
-        says = dict(element.attrib)
+        says = dict(element.items())
         path = self.path(says.get("nodeset", ""))
         if says.get("id"):
             self._by_id[says["id"]] = path
-        marks = {local(k): v for k, v in says.items() if k.startswith(_MARK)}
+        rules = {_RULES[name]: text for name, text in says.items() if name in _RULES}
+        marks = {local(name): text for name, text in says.items() if name.startswith(_MARK)}
         return Bind(
             path=path,
             type=local(says.get("type") or "string"),
-            relevant=says.get("relevant", ""),
-            required=says.get("required", ""),
-            constraint=says.get("constraint", ""),
-            calculate=says.get("calculate", ""),
-            readonly=says.get("readonly", ""),
-            preload=says.get(_PRELOAD, ""),
-            preload_params=says.get(_PRELOAD_PARAMS, ""),
             constraint_message=_message(says.get(_CONSTRAINT_MESSAGE)),
             required_message=_message(says.get(_REQUIRED_MESSAGE)),
             eval=MappingProxyType(marks) if marks else NOTHING,
+            **rules,
         )
 
     def body(self, parent: Element, path: str, section: Words | None, depth: int = 0) -> None:
         if depth > MAX_DEPTH:
             raise FormError(f"{self.where}: its groups are nested too deeply.")
-        for element in parent.iterchildren(tag=etree.Element):
+        for element in parent:
             name = local(element.tag)
             if name == "group":
                 self.body(
@@ -214,7 +214,7 @@ class _Reader:
         return self.path(ref, parent) if ref else parent
 
     def _control(self, element: Element, path: str, section: Words | None) -> None:
-        says = dict(element.attrib)
+        says = dict(element.items())
         parts: dict[str, Element] = {}
         for child in element:
             parts.setdefault(child.tag, child)
@@ -260,18 +260,14 @@ def _quoted(text: str) -> str:
 def _itemset(found: Element | None) -> Itemset | None:
     if found is None:
         return None
-    name = _ref_of(found, "value") or "name"
-    return Itemset(found.get("nodeset") or "", name, _ref_of(found, "label") or name)
-
-
-def _ref_of(parent: Element, tag: str) -> str | None:
-    element = parent.find(f"{{{XFORMS}}}{tag}")
-    return element.get("ref") if element is not None else None
+    refs = {child.tag: child.get("ref") for child in reversed(found)}
+    name = refs.get(_VALUE) or "name"
+    return Itemset(found.get("nodeset") or "", name, refs.get(_LABEL) or name)
 
 
 def _items(element: Element) -> Iterator[tuple[str, Words]]:
     for item in element.iterfind(_ITEM):
-        yield (item.findtext(f"{{{XFORMS}}}value") or "").strip(), _said(item.find(_LABEL)) or Words()
+        yield (item.findtext(_VALUE) or "").strip(), _said(item.find(_LABEL)) or Words()
 
 
 def _message(text: str | None) -> Words | None:
@@ -284,7 +280,8 @@ def _message(text: str | None) -> Words | None:
 def _said(element: Element | None) -> Words | None:
     if element is None:
         return None
-    itext = _itext_id(element.get("ref") or "")
+    ref = element.get("ref")
+    itext = _itext_id(ref) if ref else None
     return Words(itext=itext) if itext else Words(parts=_parts(element))
 
 
@@ -298,6 +295,9 @@ def _itext_id(ref: str) -> str | None:
 
 def _parts(element: Element) -> tuple[str | Output, ...]:
     """Text and outputs of a label, without the blanks around it."""
+    if not len(element):
+        text = (element.text or "").strip()
+        return (text,) if text else ()
     parts: list[str | Output] = [element.text or ""]
     for child in element:
         if local(child.tag) == "output":
@@ -341,8 +341,5 @@ def _texts(text: Element) -> Iterator[tuple[str, tuple[str | Output, ...]]]:
 
 
 def _list(instance: Element) -> ListSource:
-    items = [
-        {local(cell.tag): cell.text or "" for cell in item.iterchildren(tag=etree.Element)}
-        for item in instance.iterfind("./*/*")
-    ]
+    items = [{local(cell.tag): cell.text or "" for cell in item} for root in instance for item in root]
     return ListSource(instance.get("id"), instance.get("src"), tuple(items))
