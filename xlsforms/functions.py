@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import math
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
@@ -154,6 +153,8 @@ _DIGESTS = {"MD5": "md5", "SHA-1": "sha1", "SHA-256": "sha256", "SHA-384": "sha3
 
 
 def _digest(value: Value, algorithm: Value, encoding: Value = "base64") -> str:
+    import hashlib  # noqa: PLC0415  brings OpenSSL, which hardly a form needs
+
     name = _DIGESTS.get(to_text(algorithm).upper())
     if name is None:
         return ""

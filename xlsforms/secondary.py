@@ -53,8 +53,7 @@ class Branch(NamedTuple):
     rest: Callable[[Any], Value] | None
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
+class Query(NamedTuple):
     """A list and its filters, e.g. `instance('block')/root/item[district = /data/district]`.
 
     `branches` is the first filter as alternatives that an index answers; () when it has no such form.

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from .expression import Expression
 from .model import Model, Output, Words
@@ -19,8 +18,7 @@ Compile = Callable[[str], Expression]
 Parts = tuple[str | Output, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(NamedTuple):
     """A text of the form, by language ('' when it is the same in all): constant, or with values in it."""
 
     by_language: Mapping[str, str | tuple[str | Expression, ...]]
