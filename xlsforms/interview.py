@@ -179,7 +179,7 @@ def every_choice(form: Form, path: str, language: str | None = None) -> tuple[Ch
 
 def _prompt(run: Run, asked: Asked) -> Prompt:
     language = run.language
-    position, total = _progress(run, asked)
+    position, total = run.program.progress(run.program.order[asked.path], run.off)
     return Prompt(
         path=asked.path,
         kind="note" if asked.note else asked.kind,
@@ -207,16 +207,6 @@ def _media(asked: Asked, run: Run) -> dict[str, str]:
     """`jr://audio/hello.mp3` is the attached file hello.mp3."""
     shown = {kind: text.show(run, run.language) for kind, text in asked.media.items()}
     return {kind: address.rpartition("/")[2] for kind, address in shown.items() if address}
-
-
-def _progress(run: Run, asked: Asked) -> tuple[int, int]:
-    off, total, position = run.off, 0, 0
-    for question in run.program.asked:
-        if question.counted and (question.over is None or question.over not in off):
-            total += 1
-        if question is asked:
-            position = total
-    return position, total
 
 
 def review(form: Form, state: State) -> tuple[ReviewLine, ...]:
@@ -253,10 +243,11 @@ def answer(form: Form, state: State, value: str, *, now: datetime) -> State:
     `value` as XForms stores it: choice names (several divided by a blank), dates as 2026-11-20; to a question
     of the kind "repeat" it is `add` or `done`. Raises Refused; ValueError when nothing is being asked.
     """
-    path = _at(_reading(form, state), state)
+    run = _writing(form, state, now)
+    path = _at(run, state)
     if path is None:
         raise ValueError("everything was asked already: there is no question to answer")
-    return set_answer(form, state, path, value, now=now)
+    return _answered(form, run, state, path, value, at=path)
 
 
 def skip(form: Form, state: State, *, now: datetime) -> State:
@@ -270,7 +261,11 @@ def set_answer(form: Form, state: State, path: str, value: str, *, now: datetime
     The cursor moves on only if this was the current question. Raises Refused; KeyError for an unknown path.
     """
     run = _writing(form, state, now)
-    at = _at(run, state)
+    return _answered(form, run, state, path, value, at=_at(run, state))
+
+
+def _answered(form: Form, run: Run, state: State, path: str, value: str, *, at: str | None) -> State:
+    """The state after an answer, given while the cursor was `at`."""
     asked = run.program.by_path.get(path)
     if asked is not None and asked.kind == REPEAT:
         return _another(form, run, state, path, value)
@@ -400,16 +395,20 @@ def _require(run: Run, asked: Asked) -> None:
 
 
 def _constrain(run: Run, asked: Asked, text: str) -> None:
-    """The constraint sees the new answer in place of the old one."""
+    """The constraint sees the new answer in place of the old one; of a run that writes."""
     path, constraint = asked.path, asked.constraint
     message = asked.constraint_message
     if "start" in asked.parameters and not in_range(text, asked.parameters):
         raise Refused(path, "constraint", message.show(run, run.language))
     if constraint is None:
         return
-    held, run.values = run.values, {**run.values, path: text}
+    before = run.values.get(path)
+    run.values[path] = text
     holds = constraint.truth(run)
-    run.values = held
+    if before is None:
+        del run.values[path]
+    else:
+        run.values[path] = before
     if not holds:
         raise Refused(path, "constraint", message.show(run, run.language))
 

@@ -6,8 +6,11 @@ so that each comes after all it depends on; a circle is refused. Immutable and s
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import accumulate
 from typing import NamedTuple
 
 from .choices import Choices
@@ -109,6 +112,26 @@ class Program:
         if found is None:
             found = self._again[path] = tuple(sorted(self._direct_and_restless(path)))
         return found
+
+    def progress(self, place: int, off: Iterable[str]) -> tuple[int, int]:
+        """How many of the questions that are told the number of apply up to this one, and how many in all."""
+        told, told_under = self._told
+        position, total = told[place], told[-1]
+        for over in off:
+            places = told_under.get(over)
+            if places is not None:
+                position -= bisect_right(places, place)
+                total -= len(places)
+        return position, total
+
+    @cached_property
+    def _told(self) -> tuple[tuple[int, ...], dict[str, list[int]]]:
+        """How many questions are counted up to each; and the places of those that a relevance decides about."""
+        under: dict[str, list[int]] = {}
+        for place, asked in enumerate(self.asked):
+            if asked.counted and asked.over is not None:
+                under.setdefault(asked.over, []).append(place)
+        return tuple(accumulate(asked.counted for asked in self.asked)), under
 
     def _direct_and_restless(self, path: str) -> set[int]:
         direct = set(self.fires.get(path, ()))
