@@ -76,8 +76,18 @@ def question(path: str, kind: str) -> Code:
     if kind == "string":
         read: Runner = lambda run: run.values.get(path, "")  # noqa: E731  the shortest call is the fastest
         return Code(read, kind, nodes=nodes, path=path)
-    typed = _TYPED[kind]
-    read = lambda run: typed(run.values.get(path, ""))  # noqa: E731
+    if kind == "number":
+
+        def read_number(run: Run) -> Value:
+            text = run.values.get(path)
+            if not text:
+                return ""
+            return float(text) if text.isdigit() and text.isascii() else _number_or_text(text)
+
+        read = read_number
+    else:
+        typed = _TYPED[kind]
+        read = lambda run: typed(run.values.get(path, ""))  # noqa: E731
     return Code(read, kind, nodes=nodes)
 
 
@@ -209,11 +219,11 @@ def junction(symbol: str, operands: list[Code]) -> Code:
 
 def addition(operands: list[Code]) -> Code:
     """`a + b + …`, added from the left."""
-    numbers = tuple(map(number_of, operands))
+    first, *others = map(number_of, operands)
 
     def add(run: Any) -> float:
-        total = numbers[0](run)
-        for number in numbers[1:]:
+        total = first(run)
+        for number in others:
             total += number(run)
         return total
 

@@ -118,20 +118,26 @@ class Program:
         told, told_under = self._told
         position, total = told[place], told[-1]
         for over in off:
-            places = told_under.get(over)
-            if places is not None:
-                position -= bisect_right(places, place)
+            found = told_under.get(over)
+            if found is not None:
+                places, first, last = found
                 total -= len(places)
+                if place >= first:
+                    position -= len(places) if place >= last else bisect_right(places, place)
         return position, total
 
     @cached_property
-    def _told(self) -> tuple[tuple[int, ...], dict[str, list[int]]]:
-        """How many questions are counted up to each; and the places of those that a relevance decides about."""
+    def _told(self) -> tuple[tuple[int, ...], dict[str, tuple[list[int], int, int]]]:
+        """How many questions are counted up to each; and the places of those that a relevance decides about.
+
+        With the first and the last of these places.
+        """
         under: dict[str, list[int]] = {}
         for place, asked in enumerate(self.asked):
             if asked.counted and asked.over is not None:
                 under.setdefault(asked.over, []).append(place)
-        return tuple(accumulate(asked.counted for asked in self.asked)), under
+        counted = tuple(accumulate(asked.counted for asked in self.asked))
+        return counted, {over: (places, places[0], places[-1]) for over, places in under.items()}
 
     def _direct_and_restless(self, path: str) -> set[int]:
         direct = set(self.fires.get(path, ()))
