@@ -110,7 +110,7 @@ def test_a_reference_to_no_question_is_named_by_pyxform(write_form: WriteForm) -
 
 
 def test_unbalanced_brackets_in_a_relevant_are_named_with_their_question(write_form: WriteForm) -> None:
-    with pytest.raises(FormError, match=r"form\.md: question q, relevant `\(\$\{a\} = 1`: unexpected end"):
+    with pytest.raises(FormError, match=r"form\.md: question q, relevant `\(\$\{a\} = 1`: it ends too early"):
         write_form(
             "| survey |\n| | type | name | label | relevant |\n| | text | a | A | |\n| | text | q | Q | (${a} = 1 |"
         )
