@@ -83,6 +83,7 @@ _NO_LITERALS = frozenset((".", "..", *_QUOTES))
 _NODE_TYPES = frozenset(("node", "text", "comment", "processing-instruction"))
 _AXES = {"self": ".", "parent": ".."}
 _NODES = ["node", "(", ")"]
+_SHORT = frozenset((".", "..", "*"))
 _GOES_ON = frozenset("/[(:")
 """What makes more of a path than its names; '::' makes an axis of the last one."""
 
@@ -243,18 +244,18 @@ class _Parser:
         if lexeme == "/" and following not in (".", "..", "*", "@") and not _IS_NAME(following):
             self._at += 1
             return Token(PATH, "/")
-        return Token(PATH, "/", (), self._further([]))
+        return _from_form(self._further([]))
 
     def _plain(self, lexeme: str) -> Token:
         """A path of names alone, as pyxform writes them."""
         steps = tuple([Step(_local(name)) for name in lexeme[1:].split("/")])
-        token = self._paths[lexeme] = Token(PATH, lexeme, (), steps)
+        token = self._paths[lexeme] = _from_form(steps)
         return token
 
     def _relative(self) -> Token:
         steps = self._further([self._step()])
         name, filters = steps[0]
-        if len(steps) == 1 and not filters and name not in (".", "..", "*"):
+        if len(steps) == 1 and not filters and name not in _SHORT:
             return Token(NAME, name)
         return Token(PATH, "", (), steps)
 
@@ -276,7 +277,7 @@ class _Parser:
 
     def _step(self) -> Step:
         lexeme = self._lexemes[self._at]
-        if lexeme not in (".", "..", "*") and not _IS_NAME(lexeme):
+        if lexeme not in _SHORT and not _IS_NAME(lexeme):
             raise self._unexpected()
         self._at += 1
         following = self._lexemes[self._at]
@@ -326,6 +327,13 @@ def _require_letters(lexemes: list[str]) -> None:
                     (sign for sign in name if not f"_{sign}".translate(_NAME_SIGNS).isidentifier()), name[0]
                 )
                 raise ExpressionError(f"{odd!a} {_LOOKALIKES.get(odd, 'has no place in a name')}")
+
+
+def _from_form(steps: tuple[Step, ...]) -> Token:
+    """A path that starts at the form."""
+    if any(step.filters or step.name in _SHORT for step in steps):
+        return Token(PATH, "/", (), steps)
+    return Token(PATH, "/" + "/".join([step.name for step in steps]), (), steps)
 
 
 def _local(name: str) -> str:
