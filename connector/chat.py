@@ -7,7 +7,7 @@ the store knows them by their instance id. A row that cannot be stored stays in 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from bot.outbox import Outbox, Row, UnreadableError, WordsError, open_row
@@ -36,7 +36,8 @@ class ChatSource:
     ) -> None:
         self.name = name
         self._outbox = outbox
-        self._private_key = private_key
+        # A closure, not an attribute: nothing that prints this object can print the key.
+        self._unseal: Callable[[Row], str] = lambda row: open_row(row, private_key)
         self._forms = LocalForms(forms)
         self._rows_per_page = rows_per_page
 
@@ -62,8 +63,14 @@ class ChatSource:
         """Delete from the outbox what the store has committed."""
         delivered = [one.native_id for one in page.submissions]
         delivered += [one.native_id for one in page.withdrawals]
-        if delivered:
+        if not delivered:
+            return
+        try:
             self._outbox.acknowledge(delivered)
+        except UnreadableError as error:
+            raise RetryLater(
+                f"{error} What was stored comes again with the next run and counts once."
+            ) from error
 
     def _take(self, after: int) -> list[Row]:
         try:
@@ -87,7 +94,7 @@ class ChatSource:
 
     def _open(self, row: Row) -> Instance:
         try:
-            return read_instance(open_row(row, self._private_key))
+            return read_instance(self._unseal(row))
         except WordsError as error:
             raise SkipRecord(f"{error} The row stays in the outbox.") from error
         except FormError as error:

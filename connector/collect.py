@@ -1,16 +1,19 @@
 """A folder of instance files as ODK Collect leaves them: read once each, a broken one never stops the rest.
 
-Collect keeps `instances/<form>_<date>/<form>_<date>.xml`, with photos beside it; a flat folder of XML files does as
-well. The cursor remembers of each file a hash of its content and its instance ids. An edited form is a new file whose
-`deprecatedID` names the one before: the chain gives the root, and only its newest file counts.
+Collect and KoboCollect keep `instances/<form>_<date>/<form>_<date>.xml` with photos beside it, Briefcase keeps
+`forms/<form>/instances/<id>/submission.xml`; a flat folder of XML files does as well, and so does any of these in a
+ZIP file. The blank forms among them are passed over. The cursor remembers of each file how it looked when it was read
+(size and time, in a ZIP its checksum), so a file is opened again only when it was replaced. An edited form is a new
+file whose `deprecatedID` names the one before: the chain gives the root, and only its newest file counts.
 """
 
 from __future__ import annotations
 
-import hashlib
+import zipfile
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from connector.errors import GiveUp, SkipRecord
@@ -23,22 +26,25 @@ __all__ = ["CollectSource"]
 
 FILES_PER_PAGE = 200
 MOST_BYTES = 1024 * 1024  # an evaluation has a few kilobytes; what is larger is refused, not read
-HASH_CHARACTERS = 32
 NOT_INSTANCES = ("__MACOSX",)
 ENCRYPTED = "base64EncryptedKey"
+EDIT = b"deprecatedID"
+BLANK_FORM = b"http://www.w3.org/1999/xhtml"  # the form itself is a page; an instance never is
+HEAD_BYTES = 2000
 
 
 @dataclass(frozen=True)
-class _Seen:
-    """What the cursor keeps of a file."""
+class _File:
+    """A file: its name below the folder (for one in a ZIP, behind the ZIP's), how it looks, and where it is."""
 
-    digest: str
-    instance: str = ""
-    deprecated: str = ""
+    name: str
+    look: str
+    path: Path
+    member: str = ""
 
 
 class CollectSource:
-    """The instance files below `folder`, filled in with `forms`.
+    """The instance files below `folder` (or in it, when it is a ZIP file), filled in with `forms`.
 
     `aliases` maps other form ids (a KoboToolbox asset's uid) to ours.
     """
@@ -58,27 +64,43 @@ class CollectSource:
         self._files_per_page = files_per_page
 
     def pages(self, cursor: dict[str, Any] | None) -> Iterator[Page]:
-        """New and changed files in the order of their names. GiveUp when the folder is not there."""
-        if not self._folder.is_dir():
+        """New and changed files in the order of their names. GiveUp when the folder is not there.
+
+        The cursor names every file, so only the last page moves it: a run that broke off reads its files again.
+        """
+        if not self._folder.exists():
             raise GiveUp(
                 f"The folder {self._folder} is not there; copy the phones' `instances` folder to it, or correct "
                 "`sources.collect.folder` in config.yml."
             )
-        seen = {name: _Seen(*entry) for name, entry in (cursor or {}).get("files", {}).items()}
-        fresh = [(name, text) for name, text in self._read() if _changed(seen.get(name), text)]
-        read = {name: self._parsed(text) for name, text in fresh}
-        for name, text in fresh:
-            seen[name] = self._remembered(text, read[name])
-        before = {one.instance: one.deprecated for one in seen.values() if one.deprecated}
-        for start in range(0, len(fresh), self._files_per_page):
-            some = fresh[start : start + self._files_per_page]
-            unread = {name for name, _ in fresh[start + self._files_per_page :]}
-            files = {
-                name: [one.digest, one.instance, one.deprecated]
-                for name, one in sorted(seen.items())
-                if name not in unread
-            }
-            yield self._page(some, read, before, {"files": files})
+        known = {name: str(look) for name, look in (cursor or {}).get("looks", {}).items()}
+        edits = {str(new): str(old) for new, old in (cursor or {}).get("edits", {}).items()}
+        lost: list[Unreadable] = []
+        with ExitStack() as opened:
+            files = _Files(opened)
+            found = list(files.listed(self._folder, self.name, lost))
+            fresh = [one for one in found if known.get(one.name) != one.look]
+            if not fresh and not lost and len(found) == len(known):
+                return
+            edits |= self._edits(files, fresh)
+            looks = {one.name: one.look for one in found}
+            pages = [
+                fresh[at : at + self._files_per_page] for at in range(0, len(fresh), self._files_per_page)
+            ]
+            for number, some in enumerate(pages or [[]], start=1):
+                page = self._page(files, some, edits, looks, lost if number == 1 else [])
+                last = number >= len(pages)
+                yield replace(page, cursor={"looks": looks, "edits": edits} if last else None)
+
+    def _edits(self, files: _Files, fresh: Iterable[_File]) -> dict[str, str]:
+        """{edited instance: the one before} of the files that are edits: a chain must be known before its first file."""
+        found: dict[str, str] = {}
+        for one in fresh:
+            content = files.read(one)
+            instance = _parsed(content) if EDIT in content else None
+            if isinstance(instance, Instance) and instance.deprecated_id:
+                found[without_uuid(instance.instance_id)] = without_uuid(instance.deprecated_id)
+        return found
 
     def sweep(self, held: Held) -> Iterator[Page]:  # noqa: ARG002 - the protocol's
         """Nothing: a file that was moved away is not a deletion."""
@@ -91,56 +113,46 @@ class CollectSource:
     def committed(self, page: Page) -> None:
         """The files stay where they are; the cursor says that they were read."""
 
-    def _read(self) -> Iterator[tuple[str, bytes]]:
-        """(name below the folder, content) of every instance file, sorted by name."""
-        for path in sorted(self._folder.rglob("*.xml")):
-            name = path.relative_to(self._folder)
-            hidden = any(part.startswith(".") or part in NOT_INSTANCES for part in name.parts)
-            if not hidden and path.is_file() and not path.is_symlink():
-                with path.open("rb") as file:
-                    yield name.as_posix(), file.read(MOST_BYTES + 1)
-
-    def _parsed(self, text: bytes) -> Instance | SkipRecord:
-        try:
-            instance = read_instance(text)
-        except FormError as error:
-            return SkipRecord(f"{error} The file stays where it is; replace it and it is read again.")
-        if any(ENCRYPTED in path for path in instance.answers):
-            return SkipRecord(
-                "The instance is encrypted; take it from the platform that holds the key. The file stays where it is."
-            )
-        if not instance.instance_id:
-            return SkipRecord("The instance has no instanceID, so it cannot be told from another one.")
-        return instance
-
-    def _remembered(self, text: bytes, read: Instance | SkipRecord) -> _Seen:
-        """Without a digest where it could not be read: it is tried again, with the workbook that was missing."""
-        if isinstance(read, SkipRecord):
-            return _Seen("")
-        digest = _digest(text) if self._forms.has(read.form_id, read.version) else ""
-        return _Seen(digest, without_uuid(read.instance_id), without_uuid(read.deprecated_id or ""))
+    def reread(self, native_id: str, raw: str) -> Submission:
+        """A file out of the quarantine's copy. SkipRecord when it still cannot be understood."""
+        instance = _parsed(raw.encode())
+        if isinstance(instance, SkipRecord):
+            raise instance
+        deprecated = without_uuid(instance.deprecated_id or "")
+        before = {without_uuid(instance.instance_id): deprecated} if deprecated else {}
+        return self._submission(native_id, instance, before)
 
     def _page(
         self,
-        files: list[tuple[str, bytes]],
-        read: Mapping[str, Instance | SkipRecord],
-        before: Mapping[str, str],
-        cursor: dict[str, Any],
+        files: _Files,
+        some: Iterable[_File],
+        edits: Mapping[str, str],
+        looks: dict[str, str],
+        lost: list[Unreadable],
     ) -> Page:
-        superseded = set(before.values())
+        """The submissions of some files. A file that could not be read is struck off `looks`: it is tried again."""
+        superseded = set(edits.values())
         submissions: list[Submission] = []
-        unreadable: list[Unreadable] = []
-        for name, text in files:
-            instance = read[name]
+        unreadable, settled = list(lost), list[str]()
+        for one in some:
+            content = files.read(one)
+            if BLANK_FORM in content[:HEAD_BYTES]:
+                continue
             try:
+                instance = _parsed(content)
                 if isinstance(instance, SkipRecord):
                     raise instance
-                if without_uuid(instance.instance_id) not in superseded:
-                    submissions.append(self._submission(name, instance, before))
+                if not self._forms.has(instance.form_id, instance.version):
+                    looks.pop(one.name, None)  # tried again, with the workbook that was missing
+                if without_uuid(instance.instance_id) in superseded:
+                    settled.append(one.name)
+                else:
+                    submissions.append(self._submission(one.name, instance, edits))
             except SkipRecord as error:
-                raw = text.decode("utf-8", errors="replace")
-                unreadable.append(Unreadable(self.name, name, str(error), raw))
-        return Page(tuple(submissions), tuple(unreadable), cursor)
+                looks.pop(one.name, None)
+                raw = content.decode("utf-8", errors="replace")
+                unreadable.append(Unreadable(self.name, one.name, str(error), raw))
+        return Page(tuple(submissions), tuple(unreadable), settled=tuple(settled))
 
     def _submission(self, name: str, instance: Instance, before: Mapping[str, str]) -> Submission:
         form_id, form_version = self._forms.names(instance.form_id, instance.version)
@@ -172,9 +184,69 @@ def _root(version_id: str, before: Mapping[str, str]) -> str:
     return version_id
 
 
-def _changed(known: _Seen | None, text: bytes) -> bool:
-    return known is None or known.digest != _digest(text)
+def _parsed(content: bytes) -> Instance | SkipRecord:
+    try:
+        instance = read_instance(content)
+    except FormError as error:
+        return SkipRecord(f"{error} The file stays where it is; replace it and it is read again.")
+    if any(ENCRYPTED in path for path in instance.answers):
+        return SkipRecord(
+            "The instance is encrypted; take it from the platform that holds the key. The file stays where it is."
+        )
+    if not instance.instance_id:
+        return SkipRecord("The instance has no instanceID, so it cannot be told from another one.")
+    return instance
 
 
-def _digest(text: bytes) -> str:
-    return hashlib.sha256(text).hexdigest()[:HASH_CHARACTERS]
+class _Files:
+    """Files in folders and in ZIP files, read alike. The ZIP files stay open as long as `stack`."""
+
+    def __init__(self, stack: ExitStack) -> None:
+        self._stack = stack
+        self._zips: dict[Path, zipfile.ZipFile] = {}
+
+    def listed(self, folder: Path, source: str, lost: list[Unreadable]) -> Iterator[_File]:
+        """Every XML file, sorted by name; a ZIP file that cannot be opened goes to `lost`."""
+        for path in [folder] if folder.is_file() else sorted(folder.rglob("*")):
+            name = path.name if path == folder else path.relative_to(folder).as_posix()
+            kind = path.suffix.lower()
+            if kind not in (".xml", ".zip") or _is_hidden(name) or path.is_symlink() or not path.is_file():
+                continue
+            if kind == ".xml":
+                seen = path.stat()
+                yield _File(name, f"{seen.st_size}-{seen.st_mtime_ns}", path)
+                continue
+            try:
+                yield from self._members(path, name)
+            except (zipfile.BadZipFile, OSError) as error:
+                reason = (
+                    f"The ZIP file cannot be opened ({type(error).__name__}); copy it again. It stays where it is, "
+                    "and the next run tries again."
+                )
+                lost.append(Unreadable(source, name, reason, ""))
+
+    def _members(self, path: Path, name: str) -> Iterator[_File]:
+        archive = self._zips[path] = self._stack.enter_context(zipfile.ZipFile(path))
+        for one in sorted(archive.infolist(), key=lambda info: info.filename):
+            if one.filename.lower().endswith(".xml") and not _is_hidden(one.filename) and not one.is_dir():
+                yield _File(f"{name}/{one.filename}", f"{one.file_size}-{one.CRC:08x}", path, one.filename)
+
+    def read(self, file: _File) -> bytes:
+        """The file, or a byte more than is ever read of one; b"" of one that cannot be read (it is no instance then)."""
+        try:
+            if not file.member:
+                with file.path.open("rb") as plain:
+                    return plain.read(MOST_BYTES + 1)
+            with self._zips[file.path].open(file.member) as packed:
+                return packed.read(MOST_BYTES + 1)
+        except (
+            OSError,
+            RuntimeError,
+            zipfile.BadZipFile,
+            NotImplementedError,
+        ):  # taken away, or with a password
+            return b""
+
+
+def _is_hidden(name: str) -> bool:
+    return any(part.startswith(".") or part in NOT_INSTANCES for part in PurePosixPath(name).parts)

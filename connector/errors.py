@@ -19,7 +19,16 @@ class ConnectorError(Exception):
 
 
 class RetryLater(ConnectorError):  # noqa: N818 - named by what to do
-    """Raised when a service is unreachable, overloaded or answers in pieces."""
+    """Raised when a service is unreachable, overloaded or answers in pieces.
+
+    `after` is how many seconds the service itself asked to be left alone (None: it did not say); `unreachable` says
+    that nobody answered at all, so that asking again at once is of little use.
+    """
+
+    def __init__(self, message: str, *, after: float | None = None, unreachable: bool = False) -> None:
+        super().__init__(message)
+        self.after = after
+        self.unreachable = unreachable
 
 
 class GiveUp(ConnectorError):  # noqa: N818 - named by what to do

@@ -5,13 +5,24 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from connector.errors import SkipRecord
 from connector.seal import Keys, is_code
 from connector.submission import FormVersion, Submission
 from xlsforms import Mark, scale
 
-__all__ = ["Evaluation", "Service", "evaluation_of", "is_refused", "quarter_of", "require_name"]
+__all__ = [
+    "Evaluation",
+    "Refusal",
+    "Service",
+    "day_of",
+    "evaluation_of",
+    "is_refused",
+    "quarter_of",
+    "refusal",
+    "require_name",
+]
 
 TEXTS = ("comment", "good_practice", "idea", "missing_provider")
 GATES = ("consent", "adult")
@@ -54,8 +65,16 @@ class Evaluation:
     texts: Mapping[str, bytes] = field(default_factory=dict, repr=False)
 
 
+Refusal = Literal["no_consent", "not_adult", "practice"]
+
+
 def is_refused(submission: Submission, form: FormVersion) -> bool:
-    """Whether the row may not be stored: no consent, not an adult, or only practice.
+    """Whether the row may not be stored; see `refusal`."""
+    return refusal(submission, form) is not None
+
+
+def refusal(submission: Submission, form: FormVersion) -> Refusal | None:
+    """Why the row may not be stored: only practice, not an adult, or no consent; None when it may.
 
     Raises SkipRecord when the form does not ask: a row whose consent nobody asked for never enters by default.
     """
@@ -66,10 +85,12 @@ def is_refused(submission: Submission, form: FormVersion) -> bool:
             f"The form {form.form_id} {form.version} has no question marked eval:is={missing[0]}; add it to the "
             "workbook and deploy it again, nothing of this version is taken in."
         )
-    if any(submission.answers.get(gates[gate].path) != "yes" for gate in GATES):
-        return True
-    practice = gates.get("practice")
-    return practice is not None and submission.answers.get(practice.path) == "yes"
+    answered = {gate: submission.answers.get(mark.path) for gate, mark in gates.items()}
+    if answered.get("practice") == "yes":
+        return "practice"
+    if answered["adult"] != "yes":
+        return "not_adult"
+    return None if answered["consent"] == "yes" else "no_consent"
 
 
 def evaluation_of(submission: Submission, form: FormVersion, keys: Keys) -> Evaluation:
@@ -93,6 +114,14 @@ def evaluation_of(submission: Submission, form: FormVersion, keys: Keys) -> Eval
         services=_services(submission.answers, form.marks, day),
         texts={name: keys.seal(marked[name]) for name in TEXTS if marked.get(name)},
     )
+
+
+def day_of(submission: Submission) -> dt.date | None:
+    """The day of the interview as the store would keep it; None when nothing dates it."""
+    try:
+        return _day(submission)
+    except SkipRecord:
+        return None
 
 
 def require_name(text: str, what: str) -> None:

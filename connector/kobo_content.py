@@ -13,10 +13,11 @@ from connector.errors import SkipRecord
 from connector.submission import FormVersion
 from xlsforms import Mark
 
-__all__ = ["form_version_of"]
+__all__ = ["files_asked_for", "form_version_of"]
 
 PREFIX = "bind::eval:"
 FROM_FILE = "select_one_from_file"
+FILES = frozenset({"image", "audio", "video", "file", "background-audio"})
 
 
 def form_version_of(content: Mapping[str, Any], asset_content: Mapping[str, Any]) -> FormVersion:
@@ -37,6 +38,15 @@ def form_version_of(content: Mapping[str, Any], asset_content: Mapping[str, Any]
     return FormVersion(form_id, str(settings.get("version") or ""), marks)
 
 
+def files_asked_for(content: Mapping[str, Any]) -> tuple[str, ...]:
+    """The paths of the questions that are answered with a file."""
+    return tuple(_path(row) for row in content.get("survey") or [] if row.get("type") in FILES)
+
+
+def _path(row: Mapping[str, Any]) -> str:
+    return str(row.get("$xpath") or row.get("name") or row.get("$autoname"))
+
+
 def _has_marks(row: Mapping[str, Any]) -> bool:
     return any(key.startswith(PREFIX) and row[key] not in (None, "") for key in row)
 
@@ -46,7 +56,7 @@ def _mark(row: Mapping[str, Any], lists: Mapping[str, tuple[str, ...]]) -> Mark:
     choices = lists.get(str(row.get("select_from_list_name") or written_list), ())
     ends = _ends(str(row.get("parameters") or ""))
     return Mark(
-        path=str(row.get("$xpath") or row.get("name") or row.get("$autoname")),
+        path=_path(row),
         kind="select_one" if kind == FROM_FILE else kind,
         is_=_cell(row, "is"),
         service=_cell(row, "service"),

@@ -17,7 +17,7 @@ from apscheduler.triggers.interval import IntervalTrigger
 
 from connector.errors import GiveUp
 
-__all__ = ["only_one", "run_forever"]
+__all__ = ["is_locked", "only_one", "run_forever"]
 
 GRACE_SECONDS = 3600  # the library's default is one second: a laptop that slept would silently skip its turn
 JITTER_SECONDS = 30  # not every programme asks the platform at the same second
@@ -33,14 +33,15 @@ def run_forever(
     every_minutes: int,
     lock_path: Path,
     now: Callable[[], dt.datetime],
+    stop: threading.Event | None = None,
     jitter_seconds: int = JITTER_SECONDS,
     grace_seconds: int = GRACE_SECONDS,
 ) -> None:
     """Run `job` now and then every so many minutes, until SIGTERM or SIGINT; a running job is finished first.
 
-    Raises GiveUp when another scheduler holds the lock. What the job raises is logged and does not end the schedule.
+    `stop` is set by the signal: a job that looks at it can end at the next point where nothing is half done. Raises GiveUp when another scheduler holds the lock. What the job raises is logged and does not end the schedule.
     """
-    with only_one(lock_path), _signals_stop():
+    with only_one(lock_path), _signals_stop(stop or threading.Event()):
         scheduler = BlockingScheduler(timezone=dt.UTC)
         scheduler.add_job(
             job,
@@ -78,15 +79,33 @@ def only_one(lock_path: Path) -> Iterator[None]:
         yield
 
 
+def is_locked(lock_path: Path) -> bool:
+    """Whether a scheduler holds the lock now."""
+    try:
+        descriptor = os.open(lock_path, os.O_RDWR)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
 @contextmanager
-def _signals_stop() -> Iterator[None]:
+def _signals_stop(asked: threading.Event) -> Iterator[None]:
     """SIGTERM and SIGINT end the schedule. Only the main thread may listen to signals."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
     def stop(_number: int, _frame: FrameType | None) -> None:
-        raise _Stop
+        # Only once: an impatient second signal would cut off the page that is being finished.
+        if not asked.is_set():
+            asked.set()
+            raise _Stop
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
     try:

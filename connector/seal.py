@@ -55,6 +55,14 @@ class Keys:
         """What is kept of an instance that must never (again) be stored: says nothing without the key."""
         return self._pseudonym("instance", f"{form_id}\n{root_id}")
 
+    def erased_survivor(self, survivor: str) -> str:
+        """What is kept of a survivor (pseudonym) who had everything erased: not even her pseudonym."""
+        return self._pseudonym("erased survivor", survivor)
+
+    def fingerprint(self) -> str:
+        """Tells whether two lists of keyed hashes were made with the same key, and nothing else."""
+        return self._pseudonym("fingerprint", "")
+
     def version(self, version_id: str, review: str) -> str:
         """What is kept of the version and review of a row that is not stored itself."""
         return self._pseudonym("version", f"{version_id}\n{review}")

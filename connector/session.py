@@ -1,7 +1,8 @@
-"""How the connector speaks HTTP: one fixed host, a secret that never leaves it, patience for GET only.
+"""How the connector speaks HTTP: one fixed host, a secret that never leaves it, patience for what only reads.
 
-What changes something on the server is sent once, never redirected, and never repeated by itself: whoever sends it
-looks at the server before trying again.
+A GET is repeated with growing pauses, as long as the server itself asks for, and never longer than `Patience` allows:
+what does not come right in that time is left to the next run. What changes something on the server is sent once,
+never redirected, and never repeated by itself: whoever sends it looks at the server before trying again.
 
 Every request goes to the base address given at construction. A redirect or a `next` link that points to another
 host, scheme or port is refused before anything is sent: the secret would travel with it. The secret is held by the
@@ -10,22 +11,37 @@ authentication object alone: never in an address, a log line, a `repr` or an exc
 
 from __future__ import annotations
 
-import json
+import random
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from http.cookiejar import DefaultCookiePolicy
+from itertools import count
 from types import TracebackType
 from typing import Any, Literal, Self
 from urllib.parse import SplitResult, urljoin, urlsplit
 
+import orjson
 import requests
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
-from urllib3.util.retry import Retry
+from urllib3.exceptions import MaxRetryError
 
 from connector.errors import ConnectorError, GiveUp, RetryLater
 
-__all__ = ["Answer", "Body", "HttpSession", "NotThere", "Patience", "RefusedWrite", "Unauthorized", "Upload"]
+__all__ = [
+    "NOTHING",
+    "Answer",
+    "Body",
+    "HttpSession",
+    "NotThere",
+    "Patience",
+    "RefusedWrite",
+    "Unauthorized",
+    "Upload",
+]
 
 CONNECT_SECONDS = 10.0
 READ_SECONDS = 150.0  # both platforms cut their own requests at 120 s: wait a little longer than they do
@@ -39,38 +55,38 @@ LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 class Patience:
     """How a GET is repeated: `tries` times more, waiting `factor` · 2ⁿ seconds plus up to `jitter`.
 
-    `longest` caps every single wait, a Retry-After of the server included (seconds).
+    A server that cannot be reached at all (refused, unknown name) is tried `unreachable_tries` times more: it is down
+    for longer than seconds, and the next run is near. `longest` caps every single wait and `total` all waits of one
+    request (seconds): a server that asks for more in its Retry-After is left alone until the next run.
     """
 
     tries: int = 4
     factor: float = 1.0
     jitter: float = 1.0
-    longest: int = 60
+    longest: float = 60.0
+    total: float = 180.0
+    unreachable_tries: int = 1
+    sleep: Callable[[float], None] = field(default=time.sleep, repr=False)
+    draw: Callable[[], float] = field(default=random.random, repr=False)  # from 0 to 1: scatters the jitter
 
-    def as_retry(self) -> Retry:
-        """The same rule as urllib3 understands it; only GET is ever repeated."""
-        return Retry(
-            total=self.tries,
-            redirect=0,
-            status_forcelist=TEMPORARY,
-            allowed_methods=frozenset({"GET"}),
-            backoff_factor=self.factor,
-            backoff_jitter=self.jitter,
-            backoff_max=self.longest,
-            retry_after_max=self.longest,
-            respect_retry_after_header=True,
-            raise_on_status=False,
-            raise_on_redirect=False,
-        )
+    def pause(self, attempt: int, error: RetryLater, waited: float) -> float | None:
+        """Seconds to wait after the attempt-th failure (from 1); None when it is time to give in."""
+        if attempt > (self.unreachable_tries if error.unreachable else self.tries):
+            return None
+        wanted = error.after or 0.0
+        own = min(self.longest, self.factor * 2 ** (attempt - 1)) + self.jitter * self.draw()
+        wait = max(own, wanted)
+        return None if wanted > self.longest or waited + wait > self.total else wait
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A successful answer: its status (200 or 304), its ETag and its body, as it came and as text."""
+    """A successful answer: its status (200 or 304), its ETag, its body as it came and as text, and the server's time."""
 
     status: int
     etag: str | None
     content: bytes = field(default=b"", repr=False)
+    date: datetime | None = None
 
     @property
     def text(self) -> str:
@@ -91,16 +107,23 @@ class Upload:
 class Body:
     """What a write carries: nothing, JSON, one file as it is (`upload` alone), or a form with `fields` and a file.
 
-    `field` is the name of the file in the form.
+    `field` is the name of the file in the form; `headers` are sent beside those of every request.
     """
 
     json: Mapping[str, Any] | None = None
     fields: Mapping[str, str] | None = None
     upload: Upload | None = None
     field: str = "file"
+    headers: Mapping[str, str] | None = None
 
     def options(self) -> dict[str, Any]:
         """The same as `requests` takes it."""
+        found = self._content()
+        if self.headers:
+            found["headers"] = {**found.get("headers", {}), **self.headers}
+        return found
+
+    def _content(self) -> dict[str, Any]:
         if self.json is not None:
             return {"json": dict(self.json)}
         if self.fields is not None:
@@ -135,7 +158,7 @@ class RefusedWrite(GiveUp):
     def body(self) -> dict[str, Any]:
         """The server's JSON; {} when it sent something else."""
         try:
-            found = json.loads(self.text)
+            found = orjson.loads(self.text)
         except ValueError:
             return {}
         return found if isinstance(found, dict) else {}
@@ -184,7 +207,8 @@ class HttpSession:
         self._http = requests.Session()
         # No cookies: Central takes one without an Authorization header for a browser, and refuses it.
         self._http.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        adapter = HTTPAdapter(max_retries=(patience or Patience()).as_retry())
+        self._patience = patience or Patience()
+        adapter = HTTPAdapter(max_retries=0)
         self._http.mount("https://", adapter)
         self._http.mount("http://", adapter)
 
@@ -220,22 +244,43 @@ class HttpSession:
         `path` is a path on the configured server, or an address on it (a `next` link). RetryLater, GiveUp.
         """
         headers = {"If-None-Match": etag} if etag else {}
-        url = self.address(path)
+        return self._patiently(lambda: self._get_once(self.address(path), params, headers, missing))
+
+    def _get_once(
+        self, url: str, params: Mapping[str, str] | None, headers: Mapping[str, str], missing: str
+    ) -> Answer:
         for _ in range(MOST_REDIRECTS + 1):
             response = self._send("GET", url, params=params, headers=headers)
             if response.status_code not in MOVED:
                 self._refuse_bad_status(response, missing)
-                return Answer(response.status_code, response.headers.get("ETag"), response.content)
+                date = _date(response.headers.get("Date", ""))
+                return Answer(response.status_code, response.headers.get("ETag"), response.content, date)
             # The Location holds the whole query already.
             url, params = self.address(urljoin(url, response.headers.get("Location", ""))), None
         raise GiveUp(f"{self.place} redirects in a circle; check the server's address (`url`) in config.yml.")
 
     def post_json(self, path: str, body: Mapping[str, Any]) -> Any:
-        """The decoded JSON of a POST. Never repeated, never redirected."""
-        response = self._send("POST", self.address(path), json=dict(body))
+        """The decoded JSON of a POST that changes nothing (it opens a session): repeated with patience, never redirected."""
+        return self.decoded(self._patiently(lambda: self._post_once(self.address(path), body)))
+
+    def _post_once(self, url: str, body: Mapping[str, Any]) -> Answer:
+        response = self._send("POST", url, json=dict(body))
         self._refuse_redirect(response)
         self._refuse_bad_status(response, "")
-        return self.decoded(Answer(response.status_code, None, response.content))
+        return Answer(response.status_code, None, response.content)
+
+    def _patiently(self, ask: Callable[[], Answer]) -> Answer:
+        waited = 0.0
+        for attempt in count(1):
+            try:
+                return ask()
+            except RetryLater as error:
+                pause = self._patience.pause(attempt, error, waited)
+                if pause is None:
+                    raise
+            self._patience.sleep(pause)
+            waited += pause
+        raise AssertionError("the loop above ends by itself")
 
     def write(
         self,
@@ -279,7 +324,7 @@ class HttpSession:
     def decoded(self, answer: Answer) -> Any:
         """The JSON of an answer; RetryLater when it is something else (a login or maintenance page)."""
         try:
-            return json.loads(answer.text)
+            return orjson.loads(answer.content)
         except ValueError as error:
             raise RetryLater(
                 f"{self.place} answered with a page instead of data; it may be under maintenance or behind a "
@@ -309,7 +354,8 @@ class HttpSession:
             ) from _without_request(error)
         except requests.exceptions.Timeout as error:
             raise RetryLater(
-                f"{self.place} did not answer in time; the next run tries again."
+                f"{self.place} did not answer in time; the next run tries again.",
+                unreachable=isinstance(error, requests.exceptions.ConnectTimeout),
             ) from _without_request(error)
         except requests.exceptions.ChunkedEncodingError as error:
             raise RetryLater(
@@ -318,19 +364,23 @@ class HttpSession:
             ) from _without_request(error)
         except requests.exceptions.RequestException as error:
             raise RetryLater(
-                f"{self.place} could not be reached; check the network and the address. The next run tries again."
+                f"{self.place} could not be reached; check the network and the address. The next run tries again.",
+                unreachable=_was_never_there(error),
             ) from _without_request(error)
 
     def _refuse_bad_status(self, response: requests.Response, missing: str) -> None:
         status = response.status_code
         if status in (200, 201, 304):
             return
-        raise self._error(status, missing)
+        raise self._error(status, missing, response)
 
-    def _error(self, status: int, missing: str) -> ConnectorError:
+    def _error(self, status: int, missing: str, response: requests.Response | None = None) -> ConnectorError:
         if status in TEMPORARY or status > 500:
+            after = None if response is None else _retry_after(response)
+            asked = f" and asks to be left alone for {after:.0f} seconds" if after else ""
             return RetryLater(
-                f"{self.place} is busy or out of order (status {status}); the next run tries again."
+                f"{self.place} is busy or out of order (status {status}){asked}; the next run tries again.",
+                after=after,
             )
         if status == 401:
             return Unauthorized(f"{self.place} {self._unauthorized}.")
@@ -352,6 +402,29 @@ def _without_request(error: requests.exceptions.RequestException) -> requests.ex
     error.request = None
     error.response = None
     return error
+
+
+def _was_never_there(error: requests.exceptions.RequestException) -> bool:
+    """Whether no connection came about, as against one that broke."""
+    return bool(error.args) and isinstance(error.args[0], MaxRetryError)
+
+
+def _retry_after(response: requests.Response) -> float | None:
+    """The seconds a Retry-After asks for, given as a number or as a date (seen from the server's own clock)."""
+    text = response.headers.get("Retry-After", "").strip()
+    if text.isdecimal():
+        return float(text)
+    until, now = _date(text), _date(response.headers.get("Date", ""))
+    return None if until is None or now is None else max(0.0, (until - now).total_seconds())
+
+
+def _date(text: str) -> datetime | None:
+    """A date of HTTP; None for anything else."""
+    try:
+        moment = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _origin(parts: SplitResult) -> tuple[str, str, int]:

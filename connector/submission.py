@@ -89,7 +89,8 @@ class Page:
     """What is stored in one transaction, and the cursor (JSON) from which to go on afterwards.
 
     `cursor` None leaves the stored one. `listing` is given only when it is the source's COMPLETE list of root ids:
-    what the store holds of this source and the listing lacks was deleted there.
+    what the store holds of this source and the listing lacks was deleted there. `settled` are the native ids of records
+    that can be read and need not be stored (a newer version is there): they leave the quarantine.
     """
 
     submissions: tuple[Submission, ...] = ()
@@ -97,6 +98,7 @@ class Page:
     cursor: dict[str, Any] | None = None
     listing: frozenset[str] | None = None
     withdrawals: tuple[Withdrawal, ...] = ()
+    settled: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -118,6 +120,10 @@ class Held(Protocol):
 
     def same(self, root_id: str, version_id: str, review: Review) -> bool:
         """Whether exactly this version in this state of review is known."""
+        ...
+
+    def missing(self, listing: frozenset[str]) -> int:
+        """How many known rows a complete listing lacks."""
         ...
 
 

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
-from connector.errors import ConnectorError, GiveUp, SkipRecord
+from connector.erasure_list import ErasureList
+from connector.errors import ConnectorError, GiveUp, RetryLater, SkipRecord
+from connector.renames import Renames, renamed
 from connector.store import Counts, Run, Store
 from connector.store.leftovers import unreadable
-from connector.submission import Page, Source, Submission, Unreadable
+from connector.submission import Page, Source, Submission, Unreadable, precedence
 
-__all__ = ["RunReport", "sync"]
+__all__ = ["Loss", "RunReport", "sync", "with_known_forms"]
 
 MOST_DELETED = 0.2  # a larger loss is a changed permission or a wrong project far more often than a clean-up
+LOSS_WINDOW = dt.timedelta(
+    days=1
+)  # a fifth at every turn of the scheduler would be everything by the evening
+PLATFORM = 3  # the precedence of those that count their records in a sweep
 
 Clock = Callable[[], dt.datetime]
 Progress = Callable[[str, Counts], None]
@@ -28,6 +34,7 @@ class RunReport:
     finished: dt.datetime
     counts: Counts
     error: ConnectorError | None = None
+    expected: int | None = None
 
     @property
     def ok(self) -> bool:
@@ -35,87 +42,167 @@ class RunReport:
         return self.error is None
 
 
+@dataclass(frozen=True)
+class Loss:
+    """More records than a clean-up explains are gone from a source: `gone` of `known`, within a day."""
+
+    source: str
+    gone: int
+    known: int
+
+
+@dataclass(frozen=True)
+class _Ways:
+    """How a run is to be made: everything `sync` was told beside store and sources."""
+
+    now: Clock
+    allows: Callable[[Loss], bool]
+    progress: Progress | None
+    erasures: ErasureList | None
+    renames: Renames
+    stopping: Callable[[], bool]
+
+
+@dataclass
+class _Losses:
+    """How many of a source's records are gone within a day, and whether a person believes it."""
+
+    source: str
+    known: int
+    before: int
+    allows: Callable[[Loss], bool]
+    gone: int = 0
+    allowed: bool = False
+
+    def check(self, gone: int, *, nothing_left: bool = False) -> None:
+        """Raise GiveUp when `gone` records of this run are too many and nobody believes it."""
+        if not gone or self.allowed:
+            return
+        loss = Loss(self.source, self.before + gone, self.before + self.known)
+        # A single deletion is always believed: of three rows it would be a third.
+        too_many = loss.gone > 1 and loss.gone > MOST_DELETED * loss.known
+        if not (too_many or nothing_left):
+            return
+        self.allowed = self.allows(loss)
+        if not self.allowed:
+            raise GiveUp(_refusal(loss, nothing_left=nothing_left))
+
+
+@dataclass
+class _Reading:
+    """What a run learnt of one source so far."""
+
+    losses: _Losses
+    counts: Counts = field(default_factory=Counts)
+    expected: int | None = None
+
+
 def sync(
     store: Store,
     sources: Iterable[Source],
     *,
     now: Clock,
-    allow_deletions: bool = False,
+    allow_deletions: bool | Callable[[Loss], bool] = False,
     progress: Progress | None = None,
+    erasures: ErasureList | None = None,
+    renames: Renames | None = None,
+    stopping: Callable[[], bool] = lambda: False,
 ) -> tuple[RunReport, ...]:
     """Bring the store up to date with every source; safe to repeat at any point.
 
     `now` gives aware time. `progress` is called with the source's name and the counts so far after each page.
-    `allow_deletions` lets more than 20 % of a source's rows be deleted in this run. Errors of a source end in its
-    report and in the ledger.
+    `allow_deletions` says whether more than 20 % of a source's rows may be deleted, or asks a person. `erasures` is
+    kept in step with what survivors take back. `stopping` is asked after each page and source: the run then ends there. Errors of
+    a source end in its report and in the ledger.
     """
     every = tuple(sources)
     names = [source.name for source in every]
     if len(set(names)) < len(names):
         raise ValueError(f"every source needs a name of its own, such as 'kobo:<asset>': {', '.join(names)}")
-    return tuple(
-        _run(store, source, now=now, allow_deletions=allow_deletions, progress=progress) for source in every
-    )
+    allows = allow_deletions if callable(allow_deletions) else lambda _loss: bool(allow_deletions)
+    ways = _Ways(now, allows, progress, erasures, renames or {}, stopping)
+    if erasures is not None:
+        erasures.settle(store, today=now().date())
+    return tuple(_run(store, source, ways) for source in every if not stopping())
 
 
-def _run(
-    store: Store, source: Source, *, now: Clock, allow_deletions: bool, progress: Progress | None
-) -> RunReport:
-    started, counts, error = now(), Counts(), None
+def _run(store: Store, source: Source, ways: _Ways) -> RunReport:
+    started, error = ways.now(), None
+    reading = _Reading(_Losses(source.name, 0, 0, ways.allows))
     try:
-        for page in _pages(store, source, allow_deletions=allow_deletions):
-            ready = _with_known_forms(store, source, page)
-            counts += store.record(source.name, ready, now=now())
-            source.committed(ready)
-            if progress is not None:
-                progress(source.name, counts)
+        before = store.gone_since(source.name, started - LOSS_WINDOW)
+        reading.losses.before = before
+        for page in _pages(store, source, reading):
+            _refuse_when_stopping(ways, source)
+            _take(store, source, page, reading, ways)
     except ConnectorError as failure:
         error = failure
-    report = RunReport(source.name, started, now(), counts, error)
-    _write_down(store, report)
+    report = RunReport(source.name, started, ways.now(), reading.counts, error, reading.expected)
+    _write_down(store, report, reading)
     return report
 
 
-def _pages(store: Store, source: Source, *, allow_deletions: bool) -> Iterator[Page]:
+def _take(store: Store, source: Source, page: Page, reading: _Reading, ways: _Ways) -> None:
+    """One page into the store; only what is safe for ever is acknowledged."""
+    ready = with_known_forms(store, source, page, ways.renames)
+    reading.counts += store.record(source.name, ready, now=ways.now())
+    if page.listing is not None:
+        store.confirm_erasures(source.name, page.listing)
+    if page.withdrawals and ways.erasures is not None:
+        ways.erasures.add(store, store.erasures())
+    source.committed(ready)
+    if ways.progress is not None:
+        ways.progress(source.name, reading.counts)
+
+
+def _refuse_when_stopping(ways: _Ways, source: Source) -> None:
+    if ways.stopping():
+        raise RetryLater(
+            f"{source.name} was not read to its end: the program was asked to stop. The next run goes on."
+        )
+
+
+def _pages(store: Store, source: Source, reading: _Reading) -> Iterator[Page]:
     """What is new, then the sweep; a page that would delete too much is not let through."""
     held = store.held(source.name)
-    known, gone = len(held.rows), 0
+    losses = reading.losses
+    losses.known = len(held.rows)
     for page in source.pages(store.cursor(source.name)):
-        gone += sum(one.deleted and one.root_id in held.rows for one in page.submissions)
-        _refuse_mass_deletion(source.name, known, gone, allow_deletions=allow_deletions)
+        gone = losses.gone + sum(one.deleted and one.root_id in held.rows for one in page.submissions)
+        losses.check(gone)
         yield page
+        losses.gone = gone
     held = store.held(source.name)
+    losses.known = max(losses.known, len(held.rows))
+    swept = False
     for page in source.sweep(held):
+        swept = True
+        missing = 0
         if page.listing is not None:
+            reading.expected = len(page.listing)
             missing = held.missing(page.listing)
-            _refuse_empty_listing(source.name, page.listing, missing, allow_deletions=allow_deletions)
-            _refuse_mass_deletion(
-                source.name, max(known, len(held.rows)), gone + missing, allow_deletions=allow_deletions
-            )
+            losses.check(losses.gone + missing, nothing_left=not page.listing)
         yield page
+        losses.gone += missing
+    if not swept and precedence(source.name) == PLATFORM:
+        # A platform's sweep has nothing to say when it counts as many records there as are held here.
+        reading.expected = len(held)
 
 
-def _refuse_mass_deletion(name: str, known: int, gone: int, *, allow_deletions: bool) -> None:
-    # A single deletion is always believed: of three rows it would be a third.
-    if allow_deletions or gone <= 1 or gone <= MOST_DELETED * known:
-        return
-    raise GiveUp(
-        f"The source {name} no longer shows {gone} of {known} records. More than {MOST_DELETED:.0%} are not deleted without "
-        "asking, so the run stopped here. If the account lost a permission, give it back; if they were really deleted, "
-        "run once with --allow-deletions."
+def _refusal(loss: Loss, *, nothing_left: bool) -> str:
+    what = (
+        f"The source {loss.source} shows no record at all, and {loss.known} are known: nothing was deleted."
+        if nothing_left
+        else f"The source {loss.source} no longer shows {loss.gone} of {loss.known} records that were there a day ago. "
+        f"More than {MOST_DELETED:.0%} are not deleted without asking, so the run stopped here."
+    )
+    return (
+        f"{what} If the account lost a permission, give it back; if they were really deleted, run once with "
+        "--allow-deletions."
     )
 
 
-def _refuse_empty_listing(name: str, listing: frozenset[str], missing: int, *, allow_deletions: bool) -> None:
-    if allow_deletions or listing or not missing:
-        return
-    raise GiveUp(
-        f"The source {name} shows no record at all, and {missing} are known: nothing was deleted. If the account lost "
-        "a permission, give it back; if they were really deleted, run once with --allow-deletions."
-    )
-
-
-def _with_known_forms(store: Store, source: Source, page: Page) -> Page:
+def with_known_forms(store: Store, source: Source, page: Page, renames: Renames) -> Page:
     """The page, with the submissions whose form version cannot be had moved to the quarantine."""
     readable: list[Submission] = []
     reasons: dict[tuple[str, str], SkipRecord] = {}
@@ -126,11 +213,18 @@ def _with_known_forms(store: Store, source: Source, page: Page) -> Page:
             if key in reasons:
                 raise reasons[key]
             _learn_form(store, source, one)
-            readable.append(one)
+            readable.append(_renamed(store, one, renames))
         except SkipRecord as error:
             reasons[key] = error
             lost.append(unreadable(one, error))
     return replace(page, submissions=tuple(readable), unreadable=(*page.unreadable, *lost))
+
+
+def _renamed(store: Store, one: Submission, renames: Renames) -> Submission:
+    if one.form_id not in renames:
+        return one
+    form = store.form(one.form_id, one.form_version)
+    return one if form is None else renamed(one, form, renames)
 
 
 def _learn_form(store: Store, source: Source, one: Submission) -> None:
@@ -145,11 +239,22 @@ def _learn_form(store: Store, source: Source, one: Submission) -> None:
     store.add_form(form)
 
 
-def _write_down(store: Store, report: RunReport) -> None:
+def _write_down(store: Store, report: RunReport, reading: _Reading) -> None:
     """The ledger's line. When the store itself is what fails, the report still says so."""
-    error = None if report.error is None else str(report.error)
+    oldest = reading.counts.oldest
+    run = Run(
+        report.source,
+        report.started,
+        report.finished,
+        report.counts,
+        error=None if report.error is None else str(report.error),
+        expected=report.expected,
+        waited=None if oldest is None else max(report.finished - oldest, dt.timedelta()),
+        gone=reading.losses.gone,
+        allowed=reading.losses.allowed,
+    )
     try:
-        store.add_run(Run(report.source, report.started, report.finished, report.counts, error))
+        store.add_run(run)
     except ConnectorError:
         if report.error is None:
             raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from connector import (
     CentralSource,
     ChatSource,
     CollectSource,
+    ErasureList,
     Keys,
     KoboSource,
     Provider,
@@ -25,11 +27,15 @@ from connector import (
     read_providers,
 )
 from connector.deploy import CentralPlatform, KoboPlatform, Platform
+from connector.erasers import CentralEraser, Eraser, FolderEraser, KoboEraser, NoEraser
+from connector.forwarding import CentralForwarder, Forwarder, Forwarding, KoboForwarder
 from reports import GateSettings, Label, Release, gate, names
-from shakti.config import Config, ConfigError
+from shakti.config import Central, Config, ConfigError, Kobo
 from xlsforms import Form, every_choice, load_form
 
 Environment = Mapping[str, str]
+
+LOCK = "data/scheduler.lock"  # held by the one scheduler of this machine
 
 PLACES = (
     "district",
@@ -60,29 +66,76 @@ def load_registry(config: Config) -> Registry:
 
 @contextmanager
 def open_store(config: Config, environment: Environment) -> Iterator[Store]:
-    """The store, brought up to date with its newest tables."""
+    """The store, brought up to date with its newest tables and with what was erased since its last backup."""
     keys = Keys.from_hex(
         pseudonym=config.secret(config.secrets.pseudonym_key_env, environment),
         text_public=config.secret(config.secrets.text_public_key_env, environment),
     )
     with Store(config.database_url(config.database), keys=keys) as store:
         store.migrate()
+        erasure_list(config).settle(store, today=dt.datetime.now(dt.UTC).date())
         yield store
+
+
+def erasure_list(config: Config) -> ErasureList:
+    """The keyed hashes of what was erased."""
+    return ErasureList(config.path(config.erasures))
+
+
+def renames(config: Config, forms: Iterable[Form]) -> dict[str, dict[str, str]]:
+    """The renamed questions of config.yml; ConfigError when one names a question the form does not have."""
+    asked = {form.form_id: {question.path for question in form.questions} for form in forms}
+    for form_id, moves in config.renames.items():
+        if form_id not in asked:
+            raise ConfigError(
+                f"config.yml: renames.{form_id}: there is no such form; {_known(asked, like=form_id)}."
+            )
+        for old, new in moves.items():
+            if new not in asked[form_id]:
+                raise ConfigError(
+                    f"config.yml: renames.{form_id}: the form has no question {new!r}; "
+                    f"{_known(asked[form_id], like=new)}."
+                )
+            if old in asked[form_id]:
+                raise ConfigError(
+                    f"config.yml: renames.{form_id}: {old!r} is a question of the present form, so it was not renamed; "
+                    "take the line out or give the path it had before."
+                )
+    return config.renames
+
+
+def _known(names: Iterable[str], *, like: str = "") -> str:
+    close = difflib.get_close_matches(like, list(names), n=1, cutoff=0.5) if like else []
+    return f"did you mean {close[0]!r}" if close else "known are " + ", ".join(sorted(names))
 
 
 @contextmanager
 def open_sources(
-    config: Config, environment: Environment, forms: Iterable[Form]
+    config: Config, environment: Environment, forms: Iterable[Form], store: Store
 ) -> Iterator[tuple[Source, ...]]:
-    """Every source that config.yml names, closed at the end."""
+    """Every source that config.yml names, closed at the end; `store` says what may be forwarded."""
     forms = tuple(forms)
     with ExitStack() as stack:
         yield (
             *_kobo(config, environment, stack),
             *_central(config, environment, stack),
             *_collect(config, forms),
-            *_chat(config, environment, forms, stack),
+            *(
+                _forwarding(config, environment, chat, store, stack)
+                for chat in _chat(config, environment, forms, stack)
+            ),
         )
+
+
+def source_names(config: Config) -> tuple[str, ...]:
+    """The names of the sources that config.yml names, in the order in which they are read."""
+    kobo, central = config.sources.kobo, config.sources.central
+    return (
+        *(f"kobo:{asset}" for asset in (kobo.assets if kobo else ())),
+        *(f"central:{form}" for form in (central.forms if central else ())),
+        *(("collect",) if config.sources.collect else ()),
+        *(("chat",) if config.sources.chat else ()),
+    )
 
 
 def _kobo(config: Config, environment: Environment, stack: ExitStack) -> Iterator[Source]:
@@ -133,6 +186,93 @@ def _chat(
     yield ChatSource(
         stack.enter_context(open_outbox(config, environment)), private_key=private_key, forms=forms
     )
+
+
+def _forwarding(
+    config: Config, environment: Environment, chat: Source, store: Store, stack: ExitStack
+) -> Source:
+    """The chat, with copies for the platform where config.yml asks for them."""
+    kobo, central = config.sources.kobo, config.sources.central
+    to = config.sources.chat.forward if config.sources.chat else None
+    forwarder: Forwarder
+    if to == "kobo" and kobo is not None:
+        forwarder = stack.enter_context(
+            KoboForwarder(
+                kobo.url,
+                token=config.secret(kobo.forward_token_env, environment),
+                assets=kobo.assets,
+                submissions_url=kobo.submissions_url,
+                token_name=kobo.forward_token_env,
+            )
+        )
+    elif to == "central" and central is not None:
+        forwarder = stack.enter_context(
+            CentralForwarder(
+                central.url,
+                token=config.secret(central.app_user_token_env, environment),
+                project=central.project,
+                token_name=central.app_user_token_env,
+            )
+        )
+    else:
+        return chat
+    return Forwarding(chat, store, forwarder)
+
+
+@contextmanager
+def open_erasers(config: Config, environment: Environment) -> Iterator[dict[str, Eraser]]:
+    """What can delete records at each source, by its name; where no account was given, it says how a person does it."""
+    kobo, central, collect = config.sources.kobo, config.sources.central, config.sources.collect
+    found: dict[str, Eraser] = {}
+    with ExitStack() as stack:
+        if kobo is not None:
+            found |= {f"kobo:{uid}": _kobo_eraser(kobo, uid, environment, stack) for uid in kobo.assets}
+        if central is not None:
+            found |= {
+                f"central:{form}": _central_eraser(central, form, environment, stack)
+                for form in central.forms
+            }
+        if collect is not None:
+            found["collect"] = FolderEraser(config.path(collect.folder))
+        yield found
+
+
+def _kobo_eraser(kobo: Kobo, asset: str, environment: Environment, stack: ExitStack) -> Eraser:
+    name = kobo.erase_token_env
+    token = environment.get(name, "").strip()
+    if not token:
+        return NoEraser(f"{_not_set(name)}, or {KoboEraser.by_hand(asset)}.")
+    return stack.enter_context(KoboEraser(kobo.url, token=token, asset=asset, token_name=name))
+
+
+def _central_eraser(central: Central, form: str, environment: Environment, stack: ExitStack) -> Eraser:
+    name = central.erase_password_env
+    email = environment.get(central.erase_email_env, "").strip()
+    password = environment.get(name, "").strip()
+    if not email or not password:
+        empty = name if email else central.erase_email_env
+        return NoEraser(f"{_not_set(empty)}, or {CentralEraser.by_hand(central.project, form)}.")
+    return stack.enter_context(
+        CentralEraser(
+            central.url,
+            email=email,
+            password=password,
+            project=central.project,
+            form=form,
+            password_name=name,
+        )
+    )
+
+
+def _not_set(name: str) -> str:
+    return f"This machine may not delete there. Set {name} to an account that may and run it again"
+
+
+@contextmanager
+def open_chat(config: Config, environment: Environment) -> Iterator[Source | None]:
+    """The bot's outbox as a source; None when config.yml names none."""
+    with ExitStack() as stack:
+        yield next(_chat(config, environment, load_forms(config), stack), None)
 
 
 @contextmanager

@@ -23,12 +23,14 @@ COMMANDS = {
     "providers": "shakti.commands.deploy:providers",
     "bot": "shakti.commands.bot:app",
     "sync": "shakti.commands.data:sync_sources",
-    "status": "shakti.commands.data:status",
+    "status": "shakti.commands.status:status",
     "score": "shakti.commands.data:score",
     "report": "shakti.commands.data:report",
     "run": "shakti.commands.data:run",
+    "quarantine": "shakti.commands.quarantine:quarantine",
+    "erase": "shakti.commands.erase:erase",
     "keys": "shakti.commands.keys:keys",
-    "codes": "shakti.commands.keys:codes",
+    "codes": "shakti.commands.codes:codes",
 }
 
 EXAMPLES = """

@@ -59,6 +59,9 @@ class Kobo(Section):
     url: str
     token_env: str = "KOBO_TOKEN"  # noqa: S105 - the name of a variable
     deploy_token_env: str = "KOBO_DEPLOY_TOKEN"  # noqa: S105 - the name of a variable
+    erase_token_env: str = "KOBO_ERASE_TOKEN"  # noqa: S105 - the name of a variable
+    forward_token_env: str = "KOBO_FORWARD_TOKEN"  # noqa: S105 - the name of a variable
+    submissions_url: str | None = None
     assets: Annotated[tuple[str, ...], BeforeValidator(_as_tuple)]
 
 
@@ -72,6 +75,8 @@ class Central(Section):
     deploy_email_env: str = "CENTRAL_DEPLOY_EMAIL"
     deploy_password_env: str = "CENTRAL_DEPLOY_PASSWORD"  # noqa: S105 - the name of a variable
     app_user_token_env: str = "CENTRAL_APP_USER_TOKEN"  # noqa: S105 - the name of a variable
+    erase_email_env: str = "CENTRAL_ERASE_EMAIL"
+    erase_password_env: str = "CENTRAL_ERASE_PASSWORD"  # noqa: S105 - the name of a variable
     forms: Names
 
 
@@ -83,9 +88,10 @@ class Collect(Section):
 
 
 class Chat(Section):
-    """The bot's outbox of finished interviews."""
+    """The bot's outbox of finished interviews; `forward` names the platform that gets a copy of each, if any."""
 
     outbox: str = "sqlite:///data/outbox.db"
+    forward: Literal["kobo", "central"] | None = None
 
 
 class Sources(Section):
@@ -95,6 +101,15 @@ class Sources(Section):
     central: Central | None = None
     collect: Collect | None = None
     chat: Chat | None = None
+
+    @model_validator(mode="after")
+    def _forwards_to_one_that_is_there(self) -> Sources:
+        to = self.chat.forward if self.chat else None
+        if to is not None and getattr(self, to) is None:
+            raise ValueError(
+                f"chat.forward is {to}, but there is no sources.{to}; fill it in, or take forward out"
+            )
+        return self
 
 
 class Bot(Section):
@@ -156,6 +171,7 @@ class Config(Section):
 
     sample: bool = False
     database: str = "sqlite:///data/shakti.db"
+    erasures: str = "data/erasures.list"
     forms: Names = (
         "xlsforms/duty_bearer_evaluation.xlsx",
         "xlsforms/services_checkin.xlsx",
@@ -163,6 +179,7 @@ class Config(Section):
     registry: Registry = Registry()
     secrets: Secrets = Secrets()
     sources: Sources = Sources()
+    renames: dict[str, dict[str, str]] = Field(default_factory=dict)
     bot: Bot = Bot()
     schedule: Schedule = Schedule()
     scoring: Scoring = Scoring()

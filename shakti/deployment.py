@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Sequence
 from pathlib import Path
 
-from connector.deploy import Outcome, Package, deploy, prepare
+from connector.deploy import NotInServiceError, Outcome, Package, deploy, prepare
 from shakti import assembly
 from shakti.config import Config, ConfigError
 from shakti.screen import Screen
@@ -26,26 +26,44 @@ def deploy_forms(
     dry_run: bool = False,
     anew: bool = False,
 ) -> tuple[Outcome, ...]:
-    """Deploy the forms (or their lists alone) one after another. What is wrong with any of them stops all."""
+    """Deploy the forms (or their lists alone) one after another. What is wrong with any of them stops all.
+
+    Lists alone are not brought to a form that is not in service: that is said, and the others get theirs. Raises
+    NotInServiceError when none is in service.
+    """
     assembly.load_registry(config)  # a wrong list is said here, before anything is sent
     media = config.path(config.registry.providers).parent
     packages = [prepare(form, media=media, checked=not lists_only) for form in forms]
     for package in packages:
         for warning in package.warnings:
             screen.warn(f"{package.path}: {warning}")
-    outcomes = []
+    outcomes, missing = [], []
     with (
         assembly.open_store(config, environment) as store,
         assembly.open_platform(config, environment, to) as platform,
     ):
         for package in packages:
-            with screen.step(f"{package.form.form_id} on {PLATFORMS[to]}"):
-                outcome = deploy(
-                    store, platform, package, today=today, lists_only=lists_only, dry_run=dry_run, anew=anew
-                )
+            try:
+                with screen.step(f"{package.form.form_id} on {PLATFORMS[to]}"):
+                    outcome = deploy(
+                        store,
+                        platform,
+                        package,
+                        today=today,
+                        lists_only=lists_only,
+                        dry_run=dry_run,
+                        anew=anew,
+                    )
+            except NotInServiceError as error:
+                missing.append(error)
+                continue
             for sentence in said(package, outcome, dry_run=dry_run):
                 screen.say(sentence)
             outcomes.append(outcome)
+    if missing and not outcomes:
+        raise missing[0]
+    for left_out in missing:
+        screen.warn(str(left_out))
     return tuple(outcomes)
 
 
@@ -62,7 +80,7 @@ def said(package: Package, outcome: Outcome, *, dry_run: bool) -> tuple[str, ...
     return (
         *[f"{form_id}: {note}." for note in plan.notes],
         first,
-        *[f"{form_id}: {change}." for change in outcome.changes],
+        *[f"{form_id}: {change}" for change in outcome.changes],
     )
 
 

@@ -7,13 +7,23 @@ from connector import ConnectorError, RetryLater
 from reports import ReportError
 from scoring import ScoringError
 from shakti.commands.data import SourcesFailed
+from shakti.commands.options import InputError
 from shakti.config import ConfigError
 from xlsforms import FormError, Refused
 
 DONE, WRONG_INPUT, USAGE, UNREACHABLE = 0, 1, 2, 3
 
 _UNREACHABLE = (RetryLater, NotRunningError, RasaMissingError)
-_WRONG_INPUT = (ConfigError, FormError, Refused, ConnectorError, ScoringError, ReportError, BotError)
+_WRONG_INPUT = (
+    ConfigError,
+    InputError,
+    FormError,
+    Refused,
+    ConnectorError,
+    ScoringError,
+    ReportError,
+    BotError,
+)
 
 
 def exit_code(error: Exception) -> int | None:

@@ -43,6 +43,30 @@ class Screen:
         """What to do after a success."""
         self.out.print(f"Next: {text}", style="bold", markup=False)
 
+    def item(self, mark: str, text: str) -> None:
+        """One point of a list; long text is broken below itself."""
+        grid = Table.grid(padding=(0, 1))
+        grid.add_column(no_wrap=True)
+        grid.add_column(overflow="fold")
+        grid.add_row(_plain(mark), _plain(text))
+        self.out.print(grid, soft_wrap=False)
+
+    def columns(self, heads: Sequence[str], rows: Sequence[Sequence[object]], *, words: int) -> None:
+        """A table without lines, narrow enough for an old terminal: `words` columns of words, then numbers."""
+        table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
+        for number, head in enumerate(heads):
+            if number == 0:
+                table.add_column(head, overflow="fold")
+            else:
+                table.add_column(head, no_wrap=True, justify="left" if number < words else "right")
+        for row in rows:
+            table.add_row(*[_plain(cell) for cell in row])
+        self.out.print(table, soft_wrap=False)
+
+    def head(self, text: str) -> None:
+        """The head of a part of a page."""
+        self.out.print(f"\n{text}", style="bold", markup=False)
+
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         """A small table; cells are shown as they are."""
         table = Table(title=title, title_justify="left", title_style="bold", pad_edge=False)

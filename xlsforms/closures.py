@@ -155,7 +155,7 @@ def _date_or_text(text: str) -> Value:
     return (parse_moment(text) if "T" in text else parse_day(text)) or text
 
 
-def _truth_or_text(text: str) -> Value:
+def as_truth(text: str) -> Value:
     """A truth is kept as 1 or 0 and read as the truth it was: '0' as a text would be true."""
     return text == "1" if text in ("1", "0") else text
 
@@ -163,7 +163,7 @@ def _truth_or_text(text: str) -> Value:
 _TYPED: dict[str, Callable[[str], Value]] = {
     "number": _number_or_text,
     "date": _date_or_text,
-    "boolean": _truth_or_text,
+    "boolean": as_truth,
 }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 from types import MappingProxyType
@@ -11,9 +11,9 @@ from .choices import Choices, Shown
 from .errors import FormError
 from .expression import Expression
 from .grammar import ExpressionError, is_call
-from .model import Bind, Control, Model, Words, walk
+from .model import Bind, Control, Model, SetValue, Words, walk
 from .program import Asked, Program, Rule
-from .repeats import REPEAT, Counts, number_of, unnumbered, written_out
+from .repeats import MAX_INSTANCES, REPEAT, Counts, each, number_of, unnumbered, written_out
 from .secondary import Query, Table
 from .texts import EMPTY, MEDIA, Text, label_text, message_text, other_form
 from .xpath import Shared, compile_query, compile_with_facts
@@ -31,6 +31,9 @@ MAX_CHAINED = 10
 
 MOST_SHOWN = 300
 """Characters of an expression in a message."""
+
+MAX_READS = 200_000
+"""Answers that all rules of a form read together when each of its repeats stands as often as it may."""
 
 NO_REPEATS: Counts = MappingProxyType({})
 NO_MEDIA: Mapping[str, Text] = MappingProxyType({})
@@ -115,6 +118,8 @@ class _Builder:
         declared = self.types.get(path) or self._known.get(unnumbered(path))
         if declared is None:
             return None
+        if path not in self.types:  # in every instance of a repeat it computes the same
+            path = next(iter(each(path, self.repeats)), path)
         if declared != "string" or path in self._controlled:
             return _VALUE_KINDS.get(declared, "string")
         code = self._calculation(path)
@@ -346,19 +351,30 @@ class _Builder:
             governed.setdefault(over, []).append(path)
         return tuple(
             Rule(
-                path, rules[what, path], True, tuple(governed[path]), above[path], tuple(inner.get(path, ()))
+                path,
+                rules[what, path],
+                True,
+                tuple(governed[path]),
+                above[path],
+                tuple(inner.get(path, ())),
+                weight=_weight(rules[what, path]),
             )
             if what == _APPLIES
-            else Rule(path, rules[what, path], False)
+            else Rule(path, rules[what, path], False, weight=_weight(rules[what, path]))
             for what, path in order
         )
 
+    def _require_bearable(self, rules: tuple[Rule, ...]) -> None:
+        """Looked at once, with one instance of each repeat; what a conversation may make of them is reckoned."""
+        reads = sum(map(_at_most, rules)) if set(self.repeats.values()) <= {1} else 0
+        if reads > MAX_READS:
+            raise FormError(
+                f"{self.where}: its rules would read {reads:,} answers when its repeats stand {MAX_INSTANCES} times;"
+                f" a conversation can wait for {MAX_READS:,}. Take calculations over the repeat out of the repeat."
+            )
+
     def _fires(self, rules: tuple[Rule, ...]) -> dict[str, tuple[int, ...]]:
-        fires: dict[str, list[int]] = {}
-        for number, rule in enumerate(rules):
-            for path in self._spread(rule.expression.reads) | rule.expression.parts:
-                fires.setdefault(path, []).append(number)
-        return {path: tuple(numbers) for path, numbers in fires.items()}
+        return _readers(rules, lambda expression: self._spread(expression.reads) | expression.parts)
 
     def _spread(self, reads: frozenset[str]) -> set[str]:
         """Reading a group is reading all inside."""
@@ -379,6 +395,7 @@ class _Builder:
         governors = self._governors(keyed)
         asked = tuple(self._asked(control, governors) for control in self.model.controls)
         rules = self._numbered(keyed, governors)
+        self._require_bearable(rules)
         fires = self._fires(rules)
         first, new, changes = self._set_values()
         return Program(
@@ -391,6 +408,7 @@ class _Builder:
             rules=tuple(_awakening(rule, fires) for rule in rules),
             governor=governors,
             fires=fires,
+            names=_readers(rules, lambda expression: expression.named),
             watchers=self._watchers(),
             filtered=frozenset(
                 question.path for question in asked if question.choices and question.choices.filtered
@@ -425,6 +443,15 @@ class _Builder:
             return self.memory.texts
         return texts
 
+    def _set_value(self, action: SetValue) -> Expression:
+        """What is set, as seen from the question it is set at; pyxform writes it as seen from the trigger."""
+        if action.on is None:
+            return self.expression(action.expression, action.path, "default")
+        try:
+            return self.expression(action.expression, action.path, "calculation")
+        except FormError:
+            return self.expression(action.expression, action.on, "calculation")
+
     def _set_values(self) -> tuple[_Values, _Values, dict[str, _Values]]:
         """What is set when the form is opened, when an instance is made, and by a change of which question."""
         first: list[tuple[str, Expression]] = []
@@ -435,13 +462,32 @@ class _Builder:
                 raise FormError(
                     f"{self.where}: a value is set at '{action.path}', where there is no question."
                 )
-            what = "default" if action.on is None else "calculation"
-            pair = action.path, self.expression(action.expression, action.path, what)
+            pair = action.path, self._set_value(action)
             if action.on is not None:
                 changes.setdefault(action.on, []).append(pair)
             else:
                 (new if action.new else first).append(pair)
         return tuple(first), tuple(new), {path: tuple(pairs) for path, pairs in changes.items()}
+
+
+def _readers(rules: tuple[Rule, ...], of: Callable[[Expression], Set[str]]) -> dict[str, tuple[int, ...]]:
+    """Path to the numbers of the rules whose expression has it among these paths."""
+    found: dict[str, list[int]] = {}
+    for number, rule in enumerate(rules):
+        for path in of(rule.expression):
+            found.setdefault(path, []).append(number)
+    return {path: tuple(numbers) for path, numbers in found.items()}
+
+
+def _weight(expression: Expression) -> int:
+    return 1 + len(expression.reads)
+
+
+def _at_most(rule: Rule) -> int:
+    """What a rule reads in all its instances, over all instances of the repeats that it looks through."""
+    expression, times = rule.expression, MAX_INSTANCES if "[" in rule.path else 1
+    wide = sum("[" in path for path in expression.reads) if expression.parts else 0
+    return times * (len(expression.reads) + wide * (MAX_INSTANCES - 1))
 
 
 def _awakening(rule: Rule, fires: Mapping[str, tuple[int, ...]]) -> Rule:

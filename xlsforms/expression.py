@@ -39,8 +39,10 @@ class Expression(NamedTuple):
     """An expression ready to be evaluated.
 
     `reads` are the paths of the questions (and groups) it depends on, `parts` those instances of repeats that
-    it only counts, and the repeats whose number of instances it depends on; `volatile`: two evaluations on
-    the same answers may differ (today, random, once); `lingual`: it shows a label in the interview's language.
+    it only counts, and the repeats whose number of instances it depends on; `named`: questions that stand in it
+    and decide nothing, as in `if(1 = 2, ${a}, 'x')`: answering them runs the rule all the same; `volatile`: two
+    evaluations on the same answers may differ (today, random, once); `lingual`: it shows a label in the
+    interview's language.
     """
 
     text: str
@@ -48,6 +50,7 @@ class Expression(NamedTuple):
     kind: str
     reads: frozenset[str]
     parts: frozenset[str]
+    named: frozenset[str]
     volatile: bool
     lingual: bool
 
@@ -67,6 +70,7 @@ class Facts:
 
     reads: set[str] = field(default_factory=set)
     parts: set[str] = field(default_factory=set)
+    named: set[str] = field(default_factory=set)
     repeats: set[str] = field(default_factory=set)
     volatile: bool = False
     lingual: bool = False

@@ -18,7 +18,7 @@ from .program import Program
 from .repeats import Counts, nested, unnumbered
 from .secondary import Table
 from .texts import code_of
-from .workbook import MAX_BYTES, read_csv, require_readable, to_xform
+from .workbook import MAX_BYTES, Converted, read_csv, require_readable, to_xform
 from .xform import read_model
 
 KINDS = frozenset(
@@ -41,7 +41,8 @@ MOST_PROGRAMS = 200
 """Numbers of instances a form is kept compiled for."""
 
 MOST_REPEATED = 200
-"""Questions of a repeat that are asked again and again; fifty instances are then ten thousand."""
+"""Questions in repeats, all of them together: fifty instances are then ten thousand. The most that stand in repeats
+of the public forms in `docs/conformance.md` are 241, in a survey of hospitals with repeats in repeats."""
 
 CSV_ADDRESS = "jr://file-csv/"
 
@@ -154,21 +155,36 @@ class Form:
 
     @cached_property
     def obstacle(self) -> str | None:
-        """Why a conversation cannot ask this form yet: a repeat, or a kind of question; None when it can."""
-        inside = nested(self.model.repeats)
-        if inside:
-            return f"the repeat {inside[0]} inside the repeat {inside[1]} is not yet asked in chat; use a phone or the web form."
-        for repeat in self.repeats:
-            many = sum(question.path.startswith(f"{repeat}/") for question in self.questions)
-            if many > MOST_REPEATED:
-                return f"the repeat {repeat} has {many} questions; a conversation repeats {MOST_REPEATED} at most."
+        """Why a conversation cannot ask this form yet: a repeat, a list, a kind of question; None when it can."""
+        return next(self._obstacles(), None)
+
+    def _obstacles(self) -> Iterator[str]:
+        if self.model.entities:
+            yield "it makes or changes entities, which is not yet done in chat; use a phone or the web form."
+        yield from self._obstacles_in_repeats()
+        for source in self.model.lists:
+            if source.src is not None and _file_name(source) is None:
+                yield f"the list '{source.id}' comes from {source.src}; only CSV files are read in chat."
         for control in self.model.controls:
             question = self._questions.get(control.path)
             if question is None:
-                return f"the form asks for '{control.path}' but has no place to keep the answer."
-            if question.kind not in KINDS:
-                return f"question {control.path} is of the kind '{question.kind}', not yet asked in chat."
-        return None
+                yield f"the form asks for '{control.path}' but has no place to keep the answer."
+            elif question.kind not in KINDS:
+                yield f"question {control.path} is of the kind '{question.kind}', not yet asked in chat."
+            elif control.itemset is not None and "instance(" not in control.itemset.nodeset:
+                yield f"question {control.path} takes its choices from other answers, not yet asked in chat."
+
+    def _obstacles_in_repeats(self) -> Iterator[str]:
+        inside = nested(self.model.repeats)
+        if inside:
+            yield (
+                f"the repeat {inside[0]} inside the repeat {inside[1]} is not yet asked in chat;"
+                " use a phone or the web form."
+            )
+        inside_any = tuple(f"{repeat}/" for repeat in self.repeats)
+        many = sum(question.path.startswith(inside_any) for question in self.questions) if inside_any else 0
+        if many > MOST_REPEATED:
+            yield f"its repeats have {many} questions; a conversation repeats {MOST_REPEATED} at most."
 
 
 def load_form(path: Path, *, media: Path | None = None) -> Form:
@@ -178,14 +194,25 @@ def load_form(path: Path, *, media: Path | None = None) -> Form:
     Repeats and kinds of question that a conversation cannot ask are found by `xlsforms.begin` only.
     Raises FormError.
     """
-    if path.suffix.lower() == ".xml":
-        require_readable(path)
-        xml = path.read_text(encoding="utf-8-sig")
-    else:
-        xml = to_xform(path).xform
+    return form_of(read_xform(path), path, media=media)
+
+
+def read_xform(path: Path, *, untrusted: bool = False) -> Converted:
+    """The XForm of a workbook, or of a file that is one; `untrusted` as in `to_xform`. Raises FormError."""
+    if path.suffix.lower() != ".xml":
+        return to_xform(path, untrusted=untrusted)
+    require_readable(path)
+    try:
+        return Converted(path.read_text(encoding="utf-8-sig"), ())
+    except UnicodeDecodeError as err:
+        raise FormError(f"{path}: is not UTF-8 text.") from err
+
+
+def form_of(converted: Converted, path: Path, *, media: Path | None = None) -> Form:
+    """What `load_form` makes of the XForm of the file at `path`."""
     with _no_garbage_sought():
-        model = read_model(xml, str(path))
-        form = _form(xml, model, _attached(model, media or path.parent, str(path)), str(path))
+        model = read_model(converted.xform, str(path))
+        form = _form(converted.xform, model, _attached(model, media or path.parent, str(path)), str(path))
         if form.obstacle is None:
             _ = form.program
     return form

@@ -89,9 +89,7 @@ def begin(form: Form, *, now: datetime, language: str | None = None, instance_id
     run = _writing(form, state, now)
     _preload(run, "start", instance_id)
     for path, expression in program.first_values:  # before the rules, as JavaRosa
-        run.store(path, run.fitted(expression.run(run), path))
-        run.wake(program.fires.get(path, ()))
-        run.settle()
+        run.take(path, run.fitted(expression.run(run), path))
     run.wake(range(len(program.rules)))
     run.settle()
     _follow_counts(form, run)

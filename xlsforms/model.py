@@ -116,7 +116,8 @@ class Model:
     """Everything the engine needs of an XForm. Paths have no root element and no prefixes.
 
     `itext`: language to text id to the plain text; `itext_forms`: language to text id to the other forms of
-    that text (`audio`, `image`, `video`, `big-image`, `guidance`).
+    that text (`audio`, `image`, `video`, `big-image`, `guidance`). `entities`: whether filled forms make or
+    change entities on the server.
     """
 
     form_id: str
@@ -133,6 +134,7 @@ class Model:
     itext: Mapping[str, Mapping[str, tuple[str | Output, ...]]]
     itext_forms: Mapping[str, Mapping[str, Mapping[str, tuple[str | Output, ...]]]]
     default_language: str | None
+    entities: bool
 
     @property
     def root(self) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from .conditions import path_of
 from .errors import FormError
-from .form import Form, form_from_xml
+from .form import Form, form_from_xml, read_xform
 from .grammar import (
     NAME,
     STRING,
@@ -23,7 +23,7 @@ from .grammar import (
 )
 from .model import Control, Itemset, Model, Output, Words
 from .texts import MISSING, code_of
-from .workbook import read_csv, require_readable, to_xform
+from .workbook import read_csv
 from .xform import XFORMS, parse_xml
 
 ONLY = ""
@@ -53,15 +53,14 @@ class Listed:
     filters: tuple[Token, ...] = ()
 
 
-def form_at(path: Path) -> Form:
-    """A form to look at, not to ask: its expressions are not checked and its lists not needed. FormError."""
-    if path.suffix.lower() != ".xml":
-        return form_from_xml(to_xform(path).xform)
-    require_readable(path)
+def form_at(path: Path, *, untrusted: bool = False) -> Form:
+    """A form to look at, not to ask: its expressions are not checked and its lists not needed.
+
+    `untrusted` as in `xlsforms.to_xform`. Raises FormError.
+    """
+    xform = read_xform(path, untrusted=untrusted).xform
     try:
-        return form_from_xml(path.read_text(encoding="utf-8-sig"))
-    except UnicodeDecodeError as err:
-        raise FormError(f"{path}: is not UTF-8 text.") from err
+        return form_from_xml(xform)
     except FormError as err:
         raise FormError(f"{path}: {err}") from err
 

@@ -25,7 +25,7 @@ class Rule(NamedTuple):
 
     `governed`: what a relevance decides about, as far as no rule further inside does (questions and
     groups); `parent`: the path whose relevance stands above it; `inner`: numbers of the rules below it;
-    `awakens`: the rules to run when the verdict changes.
+    `awakens`: the rules to run when the verdict changes; `weight`: the work of running it once.
     """
 
     path: str
@@ -35,6 +35,7 @@ class Rule(NamedTuple):
     parent: str | None = None
     inner: tuple[int, ...] = ()
     awakens: tuple[int, ...] = ()
+    weight: int = 1
 
 
 class Asked(NamedTuple):
@@ -73,7 +74,7 @@ class Program:
     """A form ready to be interviewed.
 
     `governor`: question or group to the nearest path with a relevance, at or above it; `fires`: path to
-    the numbers of the rules that read it; `watchers`: path to the questions whose choices depend on it;
+    the numbers of the rules that read it; `names`: path to those that name it without reading it; `watchers`: path to the questions whose choices depend on it;
     `filtered`: the questions with such choices; `order`: path to its place in `asked`; `repeats`: how many
     instances of each repeat this program is for; `counts`: repeat to the expression that says how many it
     should have; `new_values`: what a new instance begins with besides its defaults.
@@ -88,6 +89,7 @@ class Program:
     rules: tuple[Rule, ...]
     governor: Mapping[str, str]
     fires: Mapping[str, tuple[int, ...]]
+    names: Mapping[str, tuple[int, ...]]
     watchers: Mapping[str, tuple[str, ...]]
     filtered: frozenset[str]
     order: Mapping[str, int]
@@ -103,7 +105,8 @@ class Program:
     _again: dict[str, tuple[int, ...]] = field(default_factory=dict, compare=False, repr=False)
 
     def after(self, path: str) -> tuple[int, ...]:
-        """The rules to run when this question is answered, though perhaps with the same answer.
+        """The rules to run when this question is answered, though perhaps with the same answer, or when this
+        repeat gains or loses an instance.
 
         Those that read it, and further down those that may come out otherwise on the same answers
         (chance, the clock, a calculation the user typed over).
@@ -140,7 +143,7 @@ class Program:
         return counted, {over: (places, places[0], places[-1]) for over, places in under.items()}
 
     def _direct_and_restless(self, path: str) -> set[int]:
-        direct = set(self.fires.get(path, ()))
+        direct = {*self.fires.get(path, ()), *self.names.get(path, ())}
         seen, waiting = set(direct), list(direct)
         while waiting:
             for number in self._readers(self.rules[waiting.pop()]):
@@ -153,6 +156,7 @@ class Program:
         yield from rule.inner
         for path in rule.governed if rule.relevance else (rule.path,):
             yield from self.fires.get(path, ())
+            yield from self.names.get(path, ())
 
     def _restless(self, rule: Rule) -> bool:
         return rule.expression.volatile or (not rule.relevance and rule.path in self.by_path)

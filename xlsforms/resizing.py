@@ -31,7 +31,7 @@ def resize(run: Run, program_for: ProgramFor, repeat: str, count: int) -> None:
     if new:
         _begin(run, new)
         run.seen.pop(repeat, None)
-    _notice(run, repeat, before + 1)
+    _notice(run, repeat, before + 1, fresh=True)
 
 
 def remove(run: Run, program_for: ProgramFor, repeat: str, index: int) -> None:
@@ -40,7 +40,7 @@ def remove(run: Run, program_for: ProgramFor, repeat: str, index: int) -> None:
     run.values, run.kept = _moved(run.values, repeat, index), _moved(run.kept, repeat, index)
     run.off, run.seen = _moved(run.off, repeat, index), _moved(run.seen, repeat, index)
     _become(run, program_for, repeat, run.repeats[repeat] - 1)
-    _notice(run, repeat, index)
+    _notice(run, repeat, index, fresh=False)
 
 
 def _moved(held: dict[str, T], repeat: str, index: int) -> dict[str, T]:
@@ -114,20 +114,20 @@ def _begin(run: Run, new: tuple[str, ...]) -> None:
             run.store(path, text)
     for path, expression in run.program.new_values:
         if path.startswith(new):
-            run.store(path, run.fitted(expression.run(run), path))
+            run.take(path, run.fitted(expression.run(run), path))
 
 
-def _notice(run: Run, repeat: str, first: int) -> None:
-    """Runs the rules of the instances from `first` on (their number is new), and those that read the repeat."""
+def _notice(run: Run, repeat: str, first: int, *, fresh: bool) -> None:
+    """Runs the rules that read the repeat or the instances from `first` on; when these are `fresh`, their own too."""
     program = run.program
     changed = tuple(f"{instance(repeat, n)}/" for n in range(first, run.repeats[repeat] + 1))
     for number, rule in enumerate(program.rules):
-        if f"{rule.path}/".startswith(changed):
+        if fresh and f"{rule.path}/".startswith(changed):
             run.wake((number,))
-    run.wake(program.fires.get(repeat, ()))
+    run.wake(program.after(repeat))
     for path in program.types:
         if path.startswith(changed):
-            run.wake(program.fires.get(path, ()))
+            run.wake(program.after(path))
             run.changed.add(path)
     run.settle()
     run.clear_stale_choices()

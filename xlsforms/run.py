@@ -21,6 +21,15 @@ MAX_CHAIN = 50
 """How many answers may set one another in turn. More is a circle of triggers."""
 
 
+MAX_STEPS = 1_000_000
+"""What rules read, and rows of lists, in one turn. An answer in a form of 350 questions takes some hundreds, a list of
+10,000 rows searched once 10,000; this many take about a second."""
+
+
+ANSWER_WEIGHS = 10
+"""Steps that an answer costs by itself, whatever hangs on it."""
+
+
 class Run:
     """The answers of an interview while expressions read them, or while an answer changes them.
 
@@ -29,7 +38,7 @@ class Run:
 
     __slots__ = (
         "_depth", "_dirty", "_heap", "_now", "changed", "draws", "kept", "language", "off", "place", "program",
-        "repeats", "row", "seed", "seen", "stamp", "values",
+        "repeats", "row", "seed", "seen", "stamp", "steps", "values",
     )  # fmt: skip
 
     def __init__(self, program: Program, state: State) -> None:
@@ -46,6 +55,7 @@ class Run:
         self._now: datetime | None = None
         self.row: tuple[str, ...] = ()
         self.place = 0
+        self.steps = 0
         self.changed: set[str] = set()
         self._depth = 0
         self._heap: list[int] = []
@@ -116,6 +126,11 @@ class Run:
 
     def answer(self, path: str, value: str) -> None:
         """Stores an answer and settles everything that follows from it, the same answer again too."""
+        self.take(path, value)
+        self.clear_stale_choices()
+
+    def take(self, path: str, value: str) -> None:
+        """An answer with its rules and triggers; choices that are no longer offered are left for later."""
         before = self.own(path)
         self.store(path, value)
         self.changed.add(path)
@@ -123,7 +138,6 @@ class Run:
         self.settle()
         if value != before:
             self._trigger(path)
-        self.clear_stale_choices()
 
     def store(self, path: str, value: str) -> None:
         """Keeps a value: with the answers when the question applies, aside when it does not."""
@@ -148,16 +162,30 @@ class Run:
 
     def settle(self) -> None:
         """Runs the marked rules in order, each of them once, and those their changes mark."""
-        rules, heap = self.program.rules, self._heap
+        rules, heap, steps = self.program.rules, self._heap, ANSWER_WEIGHS
         heapify(heap)
         while heap:
             number = heappop(heap)
             self._dirty.discard(number)
             rule = rules[number]
+            steps += rule.weight
             if rule.relevance:
                 self._apply_relevance(rule)
             else:
                 self._apply_calculation(rule)
+        self.spend(steps)
+
+    def spend(self, steps: int) -> None:
+        """Counts work: rules that ran, by what they read, and rows of lists that were tried.
+
+        FormError when it gets out of hand.
+        """
+        self.steps += steps
+        if self.steps > MAX_STEPS:
+            raise FormError(
+                f"{self.program.where}: one answer sets off more than {MAX_STEPS:,} steps of work, which a"
+                " conversation cannot wait for; shorten its lists, or let fewer questions hang on one another."
+            )
 
     def _apply_calculation(self, rule: Rule) -> None:
         path = rule.path
@@ -196,25 +224,33 @@ class Run:
                 f"{self.program.where}: the answers to {path} and others set each other without end."
             )
         for target, expression in self.program.changes.get(path, ()):
-            self.answer(target, self.fitted(expression.run(self), target))
+            self.take(target, self.fitted(expression.run(self), target))
         self._depth -= 1
 
     def clear_stale_choices(self, also: Iterable[str] = ()) -> None:
-        """A choice that is no longer offered is cleared at once, in the order of the form.
+        """A choice that is no longer offered is cleared at once: always the first one in the order of the form.
 
         `also`: questions to look at besides those that the last changes concern.
 
         JavaRosa clears it when the list is next read, and leaves what was computed from it as it was.
         """
-        watchers = self.program.watchers
-        stale = {watcher for path in self.changed for watcher in watchers.get(path, ())}
-        stale |= {path for path in self.changed if path in self.program.filtered}
-        stale.update(also)
-        self.changed = set()
-        for asked in self.program.asked:
-            if asked.path in stale and self._is_stale(asked.path):
-                self.seen.pop(asked.path, None)
-                self.answer(asked.path, self._still_offered(asked.path))
+        order = self.program.order
+        waiting = [*{order[path] for path in also}, *self._concerned()]
+        heapify(waiting)
+        while waiting:
+            place = heappop(waiting)
+            path = self.program.asked[place].path
+            if self._is_stale(path):
+                self.seen.pop(path, None)
+                self.take(path, self._still_offered(path))
+                for concerned in self._concerned():
+                    heappush(waiting, concerned)
+
+    def _concerned(self) -> set[int]:
+        """The places of the questions whose choices hang on what has changed since this was last asked."""
+        program, changed, self.changed = self.program, self.changed, set()
+        concerned = {program.order[watcher] for path in changed for watcher in program.watchers.get(path, ())}
+        return concerned | {program.order[path] for path in changed if path in program.filtered}
 
     def _is_stale(self, path: str) -> bool:
         value = self.values.get(path, "")

@@ -105,6 +105,7 @@ class Query(NamedTuple):
 
     def _passing(self, run: Any, keep: Callable[[Any], Value], numbers: Sequence[int]) -> Iterator[int]:
         rows = self.table.rows
+        run.spend(len(numbers))
         for place, number in enumerate(numbers, start=1):
             run.row, run.place = rows[number], place
             verdict = keep(run)

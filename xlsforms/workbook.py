@@ -23,8 +23,9 @@ MAX_BYTES = 5 * 1024 * 1024
 MAX_UNPACKED = 30 * 1024 * 1024
 """An .xlsx unpacked. Ours hold under 1 MB; 300,000 rows hold 50."""
 
-HEAVY, HEAVY_UNPACKED = 200 * 1024, 2 * 1024 * 1024
-"""From here on a workbook is converted apart, within MAX_MEMORY bytes and MAX_SECONDS of work (MAX_WAIT by the clock)."""
+HEAVY, HEAVY_TEXT, HEAVY_UNPACKED = 200 * 1024, 100 * 1024, 2 * 1024 * 1024
+"""From here on a workbook (one of plain text, .md or .csv; an .xlsx unpacked) is converted apart, within MAX_MEMORY
+bytes and MAX_SECONDS of work (MAX_WAIT by the clock)."""
 
 MAX_MEMORY, MAX_SECONDS, MAX_WAIT = 512 * 1024 * 1024, 4, 30
 
@@ -71,7 +72,8 @@ def to_xform(path: Path, *, untrusted: bool = False) -> Converted:
             f"{path}: its sheets hold {unpacked // 1024 // 1024} MB; a form is never that large. Delete empty or"
             " copied rows and save it again."
         )
-    if untrusted or path.stat().st_size > HEAVY or unpacked > HEAVY_UNPACKED:
+    heavy = HEAVY_TEXT if path.suffix.lower() in (".md", ".csv") else HEAVY
+    if untrusted or path.stat().st_size > heavy or unpacked > HEAVY_UNPACKED:
         return _converted_apart(path)
     return _converted(path)
 
@@ -100,8 +102,15 @@ def _converted(path: Path) -> Converted:
         raise FormError(f"{path}: {_one_line(err)}") from err
     except RecursionError:
         raise FormError(f"{path}: its groups are nested too deeply.") from None
-    except _UNREADABLE as err:
+    except MemoryError:
+        raise  # apart, it ends the process, and who waits for it says so
+    except (BadZipFile, OSError) as err:
         raise FormError(f"{path}: cannot be opened as a workbook ({_one_line(err)}).") from err
+    except Exception as err:  # whatever pyxform trips over is the author's to know, not a crash
+        raise FormError(
+            f"{path}: pyxform cannot read it ({type(err).__name__}: {_one_line(err)});"
+            " look for empty or misplaced cells in its sheets."
+        ) from err
     return Converted(result.xform, tuple(dict.fromkeys(result.warnings)))
 
 
@@ -160,8 +169,44 @@ def convert_within_limits() -> None:
 
 
 def sheets(path: Path) -> dict[str, tuple[Row, ...]]:
-    """The rows of every sheet below its header row, by the sheet's name; .xlsx only."""
+    """The rows of every sheet below its header row, by the sheet's name. Raises FormError.
+
+    In .md and .csv, where all sheets stand below one another, rows are counted from the header of their sheet and
+    without the empty ones, as pyxform counts them.
+    """
     require_readable(path)
+    return _sheets_of_xlsx(path) if path.suffix.lower() == ".xlsx" else _sheets_by_pyxform(path)
+
+
+def _sheets_by_pyxform(path: Path) -> dict[str, tuple[Row, ...]]:
+    from pyxform.xls2json_backends import csv_to_dict, md_to_dict, xls_to_dict  # noqa: PLC0415  slow to import
+
+    readers = {".xls": xls_to_dict, ".csv": csv_to_dict, ".md": md_to_dict}
+    try:
+        found = readers[path.suffix.lower()](path)
+    except Exception as err:  # as when it converts
+        raise FormError(f"{path}: cannot be opened as a workbook ({_one_line(err)}).") from err
+    names = {name for name in found if name != "sheet_names" and not name.endswith("_header")}
+    return {name: tuple(_counted(found[name], name, path)) for name in sorted(names)}
+
+
+def _counted(rows: list[dict[str, object]], sheet: str, path: Path) -> Iterator[Row]:
+    for number, row in enumerate(rows, start=2):
+        if number > MAX_ROWS:
+            raise _too_long(sheet, path)
+        cells = {name: _text(cell) for name, cell in row.items() if name and _text(cell)}
+        if cells:
+            yield Row(number, cells)
+
+
+def _too_long(sheet: str, path: Path) -> FormError:
+    return FormError(
+        f"{path}: the sheet '{sheet}' goes on beyond row {MAX_ROWS:,}; a form is never that long."
+        " Delete empty or copied rows and save it again."
+    )
+
+
+def _sheets_of_xlsx(path: Path) -> dict[str, tuple[Row, ...]]:
     if _unpacked_bytes(path) > MAX_UNPACKED:
         raise FormError(f"{path}: its sheets hold more than any form does; delete empty or copied rows.")
     from openpyxl import load_workbook  # noqa: PLC0415  as slow as pyxform
@@ -183,10 +228,7 @@ def _rows(sheet: Any, path: Path) -> Iterator[Row]:
     header = [_text(cell) for cell in next(lines, ())]
     for number, line in enumerate(lines, start=2):
         if number > MAX_ROWS:
-            raise FormError(
-                f"{path}: the sheet '{sheet.title}' goes on beyond row {MAX_ROWS:,}; a form is never that long."
-                " Delete empty or copied rows and save it again."
-            )
+            raise _too_long(sheet.title, path)
         cells = {name: _text(cell) for name, cell in zip(header, line, strict=False) if name and _text(cell)}
         if cells:
             yield Row(number, cells)

@@ -28,11 +28,17 @@ from .model import (
 XFORMS = "http://www.w3.org/2002/xforms"
 XHTML = "http://www.w3.org/1999/xhtml"
 JAVAROSA = "http://openrosa.org/javarosa"
+ENTITIES = "http://www.opendatakit.org/xforms/entities"
 EVALUATION = "urn:shakti:evaluation:1"
 """The namespace of the attributes that say what a question means to us."""
 
-MAX_DEPTH = 100
-"""Groups within groups. More is an attack on the reader's stack, not a questionnaire."""
+MAX_DEPTH = 20
+"""Groups within groups. The deepest of the public forms in `docs/conformance.md` has 6."""
+
+MAX_WRITTEN = 500_000
+"""Characters of all expressions of one form together. The most in those public forms are 131,000."""
+
+_EXPRESSIONS = frozenset(("relevant", "required", "constraint", "calculate", "readonly", "value", "nodeset"))
 
 _LABEL, _HINT, _ITEM, _ITEMSET, _SET_VALUE, _VALUE = (
     f"{{{XFORMS}}}{name}" for name in ("label", "hint", "item", "itemset", "setvalue", "value")
@@ -92,6 +98,7 @@ def read_model(xml: str, where: str) -> Model:
     primary = _primary(model)
     if model is None or body is None or primary is None:
         raise FormError(f"{where} is not an XForm: it needs a model, a primary instance and a body.")
+    _require_bearable(html, where)
     reader = _Reader(where, local(primary.tag))
     nodes = reader.nodes(primary, "")
     binds = {bind.path: bind for bind in map(reader.bind, model.iterfind(f"{{{XFORMS}}}bind"))}
@@ -113,7 +120,22 @@ def read_model(xml: str, where: str) -> Model:
         itext=MappingProxyType(itext),
         itext_forms=MappingProxyType(forms),
         default_language=default,
+        entities=model.get(f"{{{ENTITIES}}}entities-version") is not None,
     )
+
+
+def _require_bearable(html: Element, where: str) -> None:
+    """Reading expressions is what takes the time of loading a form."""
+    written = sum(
+        len(text)
+        for element in html.iter(etree.Element)
+        for name, text in element.attrib.items()
+        if local(name) in _EXPRESSIONS
+    )
+    if written > MAX_WRITTEN:
+        raise FormError(
+            f"{where}: its expressions have {written:,} characters together; no form needs more than {MAX_WRITTEN:,}."
+        )
 
 
 def _primary(model: Element) -> Element:
@@ -244,7 +266,7 @@ class _Reader:
         for element in parent.iterfind(_SET_VALUE):
             events = (element.get("event") or "").split()
             value = element.get("value") or _quoted(element.text or "")
-            path = self.path(element.get("ref") or "")
+            path = self._ref(element, "")
             if "odk-instance-first-load" in events or "xforms-ready" in events:
                 self.set_values.append(SetValue(path, value, None))
             if "odk-new-repeat" in events:

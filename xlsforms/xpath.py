@@ -69,7 +69,8 @@ def compile_with_facts(
         raise ExpressionError("it is nested too deeply") from None
     facts = compiler.facts
     reads, parts = frozenset(facts.reads), frozenset(facts.parts)
-    return Expression(text, code.run, code.kind, reads, parts, facts.volatile, facts.lingual), facts
+    named = frozenset(facts.named - reads - {here})
+    return Expression(text, code.run, code.kind, reads, parts, named, facts.volatile, facts.lingual), facts
 
 
 def compile_query(token: Token, names: Names, here: str, shared: Shared | None = None) -> tuple[Query, Facts]:
@@ -191,6 +192,10 @@ class Compiler:
         path, places, conditions = self._places(steps)
         kind = self.names.kind(path)
         if kind is None and not self.names.is_part(path):
+            if (
+                steps[-1].name == "null"
+            ):  # what authors write for nothing; to JavaRosa a path that leads nowhere
+                return closures.constant("")
             raise ExpressionError(f"there is no question at /{self.names.root}/{unnumbered(path)}")
         if conditions:
             return closures.some([self._read(place, kind) for place in places], conditions)
@@ -351,9 +356,11 @@ class Compiler:
 
     def _branch_taken(self, first: bool, branches: tuple[Token, ...]) -> Code:
         """Where `position(..) = 1` decides, the other branch is not read: a running total is no circle."""
-        Compiler(self.names, self.here, self.row, number=self.number, shared=self.shared).code(
-            branches[first]
+        other = Compiler(
+            self.names, self.here, self.row, number=self.number, asking=self.asking, shared=self.shared
         )
+        other.code(branches[first])
+        self.facts.named |= other.facts.reads | other.facts.named
         return self.code(branches[0 if first else 1])
 
     def _coalesce(self, arguments: tuple[Token, ...]) -> Code:
@@ -379,15 +386,18 @@ class Compiler:
             own = run.own(here) if drawn else run.values.get(here)
             if not own:
                 return fresh.run(run)
-            return own == "1" if fresh.kind == "boolean" else own
+            return closures.as_truth(own) if truth else own
 
-        return Code(once, fresh.kind)
+        truth = fresh.kind == "boolean"
+        # A truth may turn out to be a text that stood there before: its code says so by having nodes.
+        return Code(once, fresh.kind, nodes=(lambda run: [once(run)]) if truth else None)
 
     def _position(self, arguments: tuple[Token, ...]) -> Code:
         if arguments:
-            return closures.constant(
-                float(number_of(self._single_path(arguments[0]).rpartition("/")[2]) or 1)
-            )
+            path = self._single_path(arguments[0])
+            if path.endswith("]"):  # settled here; but an instance more or less runs the rule, as in JavaRosa
+                self.facts.named.add(unnumbered(path))
+            return closures.constant(float(number_of(path.rpartition("/")[2]) or 1))
         if self.number is not None:
             return closures.constant(self.number)
         if self.row is None:
@@ -400,7 +410,8 @@ class Compiler:
         origin, steps = flatten(token)
         if is_call(origin) and origin.value != "current":
             raise ExpressionError(f"'{shown(steps)}' names no question")
-        steps = self._beside(steps[1:]) if origin == "/" else self._relative(steps)
+        here = self.asking if is_call(origin) else None
+        steps = self._beside(steps[1:]) if origin == "/" else self._relative(steps, here)
         path = "/".join(step.name for step in steps)
         if self.names.kind(path) is None and not self.names.is_part(path):
             raise ExpressionError(f"there is no question at /{self.names.root}/{unnumbered(path)}")
@@ -418,6 +429,7 @@ class Compiler:
         if place.constant:
             wanted = number(None)
             first = max(int(wanted), 1) if wanted == wanted and abs(wanted) < functions.MANY else 1  # noqa: PLR0124
+            self.facts.named.update(places)
             places = places[first - 1 : first]
             if places == [self.here] or not places:
                 return closures.constant("")

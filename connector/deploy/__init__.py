@@ -8,7 +8,7 @@ from __future__ import annotations
 from connector.deploy.central import CentralPlatform
 from connector.deploy.kobo import KoboPlatform
 from connector.deploy.package import Attachment, Package, prepare
-from connector.deploy.plan import InService, Plan, Platform
+from connector.deploy.plan import InService, NotInServiceError, Plan, Platform
 from connector.deploy.run import Outcome, deploy
 from connector.deploy.settings_code import server_url, settings_code
 
@@ -17,6 +17,7 @@ __all__ = [
     "CentralPlatform",
     "InService",
     "KoboPlatform",
+    "NotInServiceError",
     "Outcome",
     "Package",
     "Plan",

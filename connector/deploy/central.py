@@ -8,24 +8,16 @@ in service can be compared even where nothing is remembered.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Literal
 from urllib.parse import quote
 
+from connector.central_session import CentralSession
 from connector.deploy.package import Package, meaning
-from connector.deploy.plan import InService, Place, Plan
+from connector.deploy.plan import InService, NotInServiceError, Place, Plan
 from connector.errors import ConnectorError, GiveUp, RetryLater
-from connector.session import (
-    Answer,
-    Body,
-    HttpSession,
-    NotThere,
-    Patience,
-    RefusedWrite,
-    Unauthorized,
-    Upload,
-)
+from connector.session import Answer, Body, NotThere, Patience, RefusedWrite, Upload
 from connector.store import Deployment
 from connector.submission import FormVersion
 from xlsforms import form_from_xml, marks
@@ -55,18 +47,8 @@ class CentralPlatform:
         patience: Patience | None = None,
     ) -> None:
         self._project = project
-        self._token: str | None = None
-        # A closure, not attributes: nothing that prints this object can print the password.
-        self._login: Callable[[], dict[str, str]] = lambda: {"email": email, "password": password}
-        self._http = HttpSession(
-            url,
-            service="ODK Central",
-            authorization=lambda: f"Bearer {self._token}" if self._token else None,
-            unauthorized=(
-                f"does not accept the account or the password in {password_name}; check that a web user can log "
-                "in with them in the browser and correct the variables"
-            ),
-            patience=patience,
+        self._http = CentralSession(
+            url, email=email, password=password, password_name=password_name, patience=patience
         )
         self.target = f"central:{self._http.base}/{project}"
 
@@ -88,7 +70,7 @@ class CentralPlatform:
         form = self._form(form_id)
         if form is None or form.get("publishedAt") is None:
             if lists_only:
-                raise GiveUp(
+                raise NotInServiceError(
                     f"{form_id} is not published on {self._place} yet; run `shakti forms deploy central` first."
                 )
             note = "an unpublished draft stood there and is replaced"
@@ -317,7 +299,7 @@ class CentralPlatform:
         return self._http.decoded(self._get(path))
 
     def _get(self, path: str, *, missing: str = "") -> Answer:
-        return self._in_session(lambda: self._http.get(path, missing=missing))
+        return self._http.get(path, missing=missing)
 
     def _write(
         self,
@@ -327,7 +309,7 @@ class CentralPlatform:
         params: Mapping[str, str] | None = None,
     ) -> None:
         try:
-            self._in_session(lambda: self._http.write(method, path, body or Body(), params))
+            self._http.write(method, path, body or Body(), params)
         except RefusedWrite as error:
             if error.body.get("code") == SAME_VERSION:
                 raise GiveUp(
@@ -335,16 +317,6 @@ class CentralPlatform:
                     "day, two-digit count) and deploy again."
                 ) from error
             raise GiveUp(f"{self._place} refused: {_why(error)}") from error
-
-    def _in_session(self, ask: Callable[[], Answer]) -> Answer:
-        """In a session; one that ended is opened again, once: what it refused was not done."""
-        if self._token is not None:
-            try:
-                return ask()
-            except Unauthorized:
-                self._token = None
-        self._token = str(self._http.post_json("v1/sessions", self._login())["token"])
-        return ask()
 
 
 def _is_in_service(form: Described | None, version: str) -> bool:

@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import quote
 
 from connector.deploy.package import Attachment, Package, meaning
-from connector.deploy.plan import InService, Place, Plan
+from connector.deploy.plan import InService, NotInServiceError, Place, Plan
 from connector.errors import ConnectorError, GiveUp, RetryLater, SkipRecord
 from connector.kobo_content import form_version_of
 from connector.session import Body, HttpSession, NotThere, Patience, RefusedWrite, Upload
@@ -81,7 +81,7 @@ class KoboPlatform:
         uid = self._find(package, known)
         if uid is None:
             if lists_only:
-                raise GiveUp(
+                raise NotInServiceError(
                     f"{form.form_id} is not on {self._http.place} yet; run `shakti forms deploy kobo` first."
                 )
             return Plan(package, "", sends_form=True, lists=package.attachments, activates=True)
@@ -131,11 +131,11 @@ class KoboPlatform:
     def _require_in_service(self, uid: str, asset: Asset) -> None:
         """New lists may not carry somebody's unfinished form into service."""
         if not asset.get("has_deployment") or not asset.get("deployment__active"):
-            raise GiveUp(
+            raise NotInServiceError(
                 f"Project {uid} on {self._http.place} is not in service; run `shakti forms deploy kobo` first."
             )
         if asset.get("version_id") != asset.get("deployed_version_id"):
-            raise GiveUp(
+            raise NotInServiceError(
                 f"Project {uid} on {self._http.place} was changed there and not deployed; new lists would bring that "
                 "into service too. Run `shakti forms deploy kobo`, or deploy the change there, and push again."
             )

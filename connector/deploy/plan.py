@@ -10,7 +10,11 @@ from connector.errors import ConnectorError, GiveUp, RetryLater
 from connector.store import Deployment
 from connector.submission import FormVersion
 
-__all__ = ["InService", "Place", "Plan", "Platform"]
+__all__ = ["InService", "NotInServiceError", "Place", "Plan", "Platform"]
+
+
+class NotInServiceError(GiveUp):
+    """Raised when lists cannot be brought to a form that is not in service there; other forms are not concerned."""
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,23 @@
 from __future__ import annotations
 
 from connector.store.deployments import Deployment
+from connector.store.desk import Audited, Beat, Quarantined
+from connector.store.erasing import NOTHING_ERASED, Erasures, Task, Wish
+from connector.store.ledger import Run, SourceHealth
 from connector.store.record import Counts
-from connector.store.store import Quarantined, Run, Store
+from connector.store.store import Store
 
-__all__ = ["Counts", "Deployment", "Quarantined", "Run", "Store"]
+__all__ = [
+    "NOTHING_ERASED",
+    "Audited",
+    "Beat",
+    "Counts",
+    "Deployment",
+    "Erasures",
+    "Quarantined",
+    "Run",
+    "SourceHealth",
+    "Store",
+    "Task",
+    "Wish",
+]

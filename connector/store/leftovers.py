@@ -11,7 +11,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from connector.errors import SkipRecord
 from connector.seal import Keys
-from connector.store import tables
+from connector.store import erasing, tables
 from connector.store.instances import Forms, Plan, bury
 from connector.store.parts import chunks
 from connector.submission import Page, Submission, Unreadable, Withdrawal
@@ -67,6 +67,8 @@ def erased(connection: Connection, batch: Sequence[Submission], forms: Forms, ke
     for one in batch:
         key = (one.form_id, one.root_id)
         names[keys.erasure(*key)] = key
+        if one.version_id != one.root_id:
+            names[keys.erasure(one.form_id, one.version_id)] = key
         receipt = _receipt(one, forms)
         if receipt:
             names[keys.receipt(receipt)] = key
@@ -74,19 +76,13 @@ def erased(connection: Connection, batch: Sequence[Submission], forms: Forms, ke
     for some in chunks(names):
         rows = connection.execute(select(tables.erased.c.key).where(tables.erased.c.key.in_(some)))
         found |= {names[row.key] for row in rows}
-    return found
+    return found | erasing.erased_survivors(connection, batch, forms, keys)
 
 
-def withdraw(connection: Connection, withdrawal: Withdrawal, keys: Keys) -> int:
+def withdraw(connection: Connection, withdrawal: Withdrawal, keys: Keys, today: dt.date) -> int:
     """Erase what bears this receipt, now and whenever it arrives again; how many there were."""
-    hashed = keys.receipt(withdrawal.receipt)
-    table = tables.submission
-    rows = connection.execute(
-        select(table.c.id, table.c.form_id, table.c.root_id).where(table.c.receipt == hashed)
-    ).all()
-    bury(connection, [row.id for row in rows])
-    _remember_erased(connection, [hashed, *(keys.erasure(row.form_id, row.root_id) for row in rows)])
-    return len(rows)
+    wish = erasing.Wish("receipt", withdrawal.receipt)
+    return erasing.remember(connection, erasing.wished(wish, keys, today), keys, today)
 
 
 def delete_unlisted(connection: Connection, source: str, listing: frozenset[str], keys: Keys) -> int:
@@ -135,8 +131,14 @@ def unreadable(one: Submission, error: SkipRecord) -> Unreadable:
     raw = {
         "native_form": one.native_form,
         "native_version": one.native_version,
+        "form_id": one.form_id,
+        "form_version": one.form_version,
         "root_id": one.root_id,
         "version_id": one.version_id,
+        "changed_at": one.changed_at.isoformat() if one.changed_at else None,
+        "mode": one.mode,
+        "collector": one.collector,
+        "review": one.review,
         "answers": dict(one.answers),
     }
     return Unreadable(one.source, one.native_id, str(error), json.dumps(raw, ensure_ascii=False))
@@ -195,12 +197,3 @@ def _forget_unlisted(connection: Connection, source: str, listing: frozenset[str
 def _receipt(one: Submission, forms: Forms) -> str | None:
     form = forms[(one.form_id, one.form_version)][1]
     return next((one.answers.get(mark.path) for mark in form.marks if mark.is_ == "receipt"), None)
-
-
-def _remember_erased(connection: Connection, hashes: Iterable[str]) -> None:
-    table = tables.erased
-    for some in chunks(set(hashes)):
-        known = set(connection.execute(select(table.c.key).where(table.c.key.in_(some))).scalars())
-        fresh = [{"key": key} for key in some if key not in known]
-        if fresh:
-            connection.execute(insert(table), fresh)

@@ -9,25 +9,31 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Literal
 
 from sqlalchemy import Connection
 
 from connector.errors import SkipRecord
-from connector.evaluation import Evaluation, evaluation_of, is_refused, require_name
+from connector.evaluation import Evaluation, Refusal, evaluation_of, refusal, require_name
 from connector.seal import Keys
-from connector.store import leftovers
+from connector.store import erasing, leftovers
 from connector.store.instances import Forms, Known, Plan, Sighting, find, write
 from connector.submission import Page, Submission, Unreadable, precedence
 
 __all__ = ["Counts", "record_page"]
 
 LONG_AGO = dt.datetime.min.replace(tzinfo=dt.UTC)
+Reason = Refusal | Literal["erased"]
 
 
 @dataclass(frozen=True)
 class Counts:
-    """What became of the records of a page or a run. `seen` is the sum of the others."""
+    """What became of the records of a page or a run.
+
+    `no_consent`, `not_adult`, `practice` and `erased` say why records were `refused`; together they are as many.
+    `oldest` is the earliest server time among the new and edited ones: that record waited longest to be read.
+    """
 
     new: int = 0
     edited: int = 0
@@ -35,15 +41,25 @@ class Counts:
     deleted: int = 0
     refused: int = 0
     quarantined: int = 0
+    no_consent: int = field(default=0, compare=False)
+    not_adult: int = field(default=0, compare=False)
+    practice: int = field(default=0, compare=False)
+    erased: int = field(default=0, compare=False)
+    oldest: dt.datetime | None = field(default=None, compare=False)
 
     @property
     def seen(self) -> int:
         """All records that were looked at."""
-        return sum(asdict(self).values())
+        return self.new + self.edited + self.unchanged + self.deleted + self.refused + self.quarantined
 
     def __add__(self, other: Counts) -> Counts:
-        mine, theirs = asdict(self), asdict(other)
-        return Counts(**{name: mine[name] + theirs[name] for name in mine})
+        mine, theirs = self.numbers(), other.numbers()
+        oldest = min((one.oldest for one in (self, other) if one.oldest), default=None)
+        return Counts(**{name: mine[name] + theirs[name] for name in mine}, oldest=oldest)
+
+    def numbers(self) -> dict[str, Any]:
+        """Every count by its name."""
+        return {field.name: getattr(self, field.name) for field in fields(self) if field.name != "oldest"}
 
 
 def record_page(
@@ -58,7 +74,7 @@ def record_page(
         counts += _record_batch(connection, source, batch, forms=forms, keys=keys, today=today)
     counts += Counts(quarantined=leftovers.quarantine(connection, page.unreadable, keys, today))
     for withdrawal in page.withdrawals:
-        counts += Counts(deleted=leftovers.withdraw(connection, withdrawal, keys))
+        counts += Counts(deleted=leftovers.withdraw(connection, withdrawal, keys, today))
     if page.listing is not None:
         counts += Counts(deleted=leftovers.delete_unlisted(connection, source, page.listing, keys))
     if page.cursor is not None:
@@ -107,12 +123,17 @@ def _record_batch(
     known = find(connection, batch)
     aside = leftovers.set_aside_versions(connection, source, batch, keys)
     gone = leftovers.erased(connection, batch, forms, keys)
+    if gone:
+        here = [one for one in batch if (one.form_id, one.root_id) in gone]
+        erasing.note_arrivals(connection, here, keys, today)
     plan, counts = Plan(), Counts()
     for one in batch:
         key = (one.form_id, one.root_id)
         form = forms[(one.form_id, one.form_version)][1]
+        refused: Reason | None = "erased" if key in gone else None
         try:
-            refused = key in gone or (bool(one.answers or not one.deleted) and is_refused(one, form))
+            if refused is None and (one.answers or not one.deleted):
+                refused = refusal(one, form)
             # A refused or deleted row is not looked into any further: nothing of it is kept.
             evaluation = None if refused or one.deleted else evaluation_of(one, form, keys)
         except SkipRecord as error:
@@ -131,7 +152,7 @@ def _decide(
     known: Known | None,
     evaluation: Evaluation | None,
     *,
-    refused: bool,
+    refused: Reason | None,
     aside: str | None,
     keys: Keys,
 ) -> Counts:
@@ -140,12 +161,15 @@ def _decide(
         plan.set_aside.append(one)
         if known is not None:
             _take_in(plan, replace(one, deleted=True), known, None)
-        return Counts(unchanged=1) if aside == keys.version(one.version_id, one.review) else Counts(refused=1)
+        if aside == keys.version(one.version_id, one.review):
+            return Counts(unchanged=1)
+        why: dict[str, Any] = {refused: 1}
+        return Counts(refused=1, **why)
     plan.accepted.append(one)
     if known is not None:
         return _take_in(plan, one, known, evaluation)
     plan.inserts.append((one, evaluation))
-    return Counts(deleted=1) if one.deleted else Counts(new=1)
+    return Counts(deleted=1) if one.deleted else Counts(new=1, oldest=one.changed_at)
 
 
 def _take_in(plan: Plan, one: Submission, known: Known, evaluation: Evaluation | None) -> Counts:
@@ -160,7 +184,7 @@ def _take_in(plan: Plan, one: Submission, known: Known, evaluation: Evaluation |
     if one.deleted:
         return Counts(unchanged=1) if known.deleted else Counts(deleted=1)
     same = any(seen.version_id == one.version_id for seen in known.sightings.values())
-    return Counts(unchanged=1) if same and before is None else Counts(edited=1)
+    return Counts(unchanged=1) if same and before is None else Counts(edited=1, oldest=one.changed_at)
 
 
 def _owns(one: Submission, known: Known) -> bool:

@@ -18,34 +18,14 @@ from connector.registry import Registry
 from connector.seal import Keys
 from connector.store import deployments, reading, tables
 from connector.store.deployments import Deployment
+from connector.store.desk import Desk
 from connector.store.engine import migrate, open_engine, reader, writer
-from connector.store.parts import chunks, utc
+from connector.store.parts import chunks
 from connector.store.record import Counts, record_page
 from connector.submission import FormVersion, Page, Review
 from xlsforms import Scale, marks_from_json, marks_to_json
 
-__all__ = ["Quarantined", "Run", "Store"]
-
-
-@dataclass(frozen=True)
-class Run:
-    """One line of the ledger: what a run of one source did; `error` is a sentence or None."""
-
-    source: str
-    started: dt.datetime
-    finished: dt.datetime
-    counts: Counts
-    error: str | None = None
-
-
-@dataclass(frozen=True)
-class Quarantined:
-    """A record that waits in the quarantine; its content is sealed and not shown."""
-
-    source: str
-    native_id: str
-    reason: str
-    day: dt.date
+__all__ = ["Store"]
 
 
 @dataclass(frozen=True)
@@ -71,7 +51,7 @@ class _Held:
         return sum(root_id not in listing for root_id in self.rows)
 
 
-class Store:
+class Store(Desk):
     """The database of evaluations behind `url` (SQLAlchemy). Call `migrate` once before use; close at the end.
 
     `keys` make pseudonyms and seal texts; they are not kept in the database. Database errors arrive as RetryLater.
@@ -187,20 +167,6 @@ class Store:
                 if rows:
                     connection.execute(insert(table), rows)
 
-    def add_run(self, run: Run) -> None:
-        """Write one line of the ledger."""
-        with writer(self._engine) as connection:
-            connection.execute(
-                insert(tables.ledger).values(
-                    source=run.source,
-                    started=utc(run.started),
-                    finished=utc(run.finished),
-                    seen=run.counts.seen,
-                    **asdict(run.counts),
-                    error=run.error,
-                )
-            )
-
     # what a run needs to know
 
     def cursor(self, source: str) -> dict[str, Any] | None:
@@ -269,27 +235,3 @@ class Store:
         """{kinds of source that saw it, such as ("collect", "kobo"): how many}; they add up to the instances stored."""
         with reader(self._engine) as connection:
             return reading.sightings_summary(connection)
-
-    def runs(self, limit: int = 20) -> list[Run]:
-        """The ledger's last lines, newest first."""
-        table = tables.ledger
-        with reader(self._engine) as connection:
-            rows = connection.execute(select(table).order_by(table.c.id.desc()).limit(limit)).all()
-        return [
-            Run(
-                source=row.source,
-                started=utc(row.started),
-                finished=utc(row.finished),
-                counts=Counts(**{name: getattr(row, name) for name in asdict(Counts())}),
-                error=row.error,
-            )
-            for row in rows
-        ]
-
-    def quarantined(self) -> list[Quarantined]:
-        """What waits in the quarantine, by source and name."""
-        table = tables.quarantine
-        columns = (table.c.source, table.c.native_id, table.c.reason, table.c.day)
-        with reader(self._engine) as connection:
-            rows = connection.execute(select(*columns).order_by(table.c.source, table.c.native_id))
-            return [Quarantined(*row) for row in rows]

@@ -20,6 +20,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
 )
 
 __all__ = [
@@ -235,4 +236,12 @@ ledger = Table(
     Column("refused", Integer, nullable=False),
     Column("quarantined", Integer, nullable=False),
     Column("error", Text),
+    Column("no_consent", Integer, nullable=False, server_default="0"),
+    Column("not_adult", Integer, nullable=False, server_default="0"),
+    Column("practice", Integer, nullable=False, server_default="0"),
+    Column("erased", Integer, nullable=False, server_default="0"),
+    Column("expected", Integer),
+    Column("waited_seconds", Integer),
+    Column("gone", Integer, nullable=False, server_default="0"),
+    Column("allowed", Boolean, nullable=False, server_default=false()),
 )

@@ -1,17 +1,20 @@
-"""`shakti sync|status|score|report|run`: from the sources into the store, and from the store to the lists."""
+"""`shakti sync|score|report|run`: from the sources into the store, and from the store to the lists."""
 
 from __future__ import annotations
 
 import datetime as dt
 import json
 import os
-from collections.abc import Mapping, Sequence
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from connector import Counts, RetryLater, RunReport, run_forever, sync
+from connector import Beat, Counts, Loss, RetryLater, RunReport, run_forever, sync
 from reports import write_all
 from reports.tables import leaders
 from scoring import Ratings
@@ -43,13 +46,25 @@ def sync_sources(
 ) -> None:
     """Bring the store up to date with every source. Safe to repeat: what is known already changes nothing.
 
+    When more than a fifth of a source's records are gone it stops and asks; where nobody can answer, nothing is deleted.
+
     Example: shakti sync --config config.yml
     """
     screen = Screen()
-    reports = sync_once(read_config(config_path), os.environ, screen, allow_deletions=allow_deletions)
+    allows = True if allow_deletions else believed if sys.stdin.isatty() else False
+    reports = sync_once(read_config(config_path), os.environ, screen, allow_deletions=allows)
     if any(report.error is not None for report in reports):
         raise SourcesFailed(reports)
     screen.next("shakti report")
+
+
+def believed(loss: Loss) -> bool:
+    """Ask whoever sits there whether so many records were really deleted."""
+    return typer.confirm(
+        f"{loss.source} no longer shows {loss.gone} of {loss.known} records. Were they really deleted there (and not only "
+        "hidden from this account)? Delete them here too?",
+        err=True,
+    )
 
 
 def sync_once(
@@ -57,20 +72,29 @@ def sync_once(
     environment: assembly.Environment,
     screen: Screen,
     *,
-    allow_deletions: bool = False,
+    allow_deletions: bool | Callable[[Loss], bool] = False,
     quiet: bool = False,
+    stopping: Callable[[], bool] = lambda: False,
 ) -> tuple[RunReport, ...]:
     """One run over all sources, with a table of what became of the records unless `quiet`."""
     forms = assembly.load_forms(config)
     registry = assembly.load_registry(config)
     with (
         assembly.open_store(config, environment) as store,
-        assembly.open_sources(config, environment, forms) as sources,
+        assembly.open_sources(config, environment, forms, store) as sources,
     ):
         if not sources:
             raise ConfigError("config.yml names no source; fill in at least one under `sources`.")
         store.set_registry(registry)
-        reports = sync(store, sources, now=lambda: dt.datetime.now(dt.UTC), allow_deletions=allow_deletions)
+        reports = sync(
+            store,
+            sources,
+            now=moment,
+            allow_deletions=allow_deletions,
+            erasures=assembly.erasure_list(config),
+            renames=assembly.renames(config, forms),
+            stopping=stopping,
+        )
     if quiet:
         return reports
     screen.table(
@@ -94,51 +118,6 @@ def _counted(counts: Counts) -> list[str]:
             counts.quarantined,
         )
     ]
-
-
-def status(config_path: ConfigPath = CONFIG) -> None:
-    """Show where the evaluations came from (each counts once), the last runs, and what waits in the quarantine.
-
-    Example: shakti status --config out/demo/config.yml
-    """
-    screen = Screen()
-    config = read_config(config_path)
-    with assembly.open_store(config, os.environ) as store:
-        seen, runs, waiting = store.sightings_summary(), store.runs(limit=12), store.quarantined()
-    show_sightings(seen, screen)
-    screen.table(
-        "Last runs",
-        ["source", "began (UTC)", "new", "edited", "deleted", "refused", "error"],
-        [
-            [
-                run.source,
-                f"{run.started:%Y-%m-%d %H:%M}",
-                run.counts.new,
-                run.counts.edited,
-                run.counts.deleted,
-                run.counts.refused,
-                run.error or "",
-            ]
-            for run in runs
-        ],
-    )
-    if waiting:
-        screen.table(
-            "Quarantine: could not be read, kept sealed",
-            ["source", "record", "reason"],
-            [[one.source, one.native_id, one.reason] for one in waiting],
-        )
-    screen.next("shakti report" if seen else "shakti sync")
-
-
-def show_sightings(seen: Mapping[tuple[str, ...], int], screen: Screen) -> None:
-    """How many instances are stored, by the sources that delivered them: each counts once."""
-    screen.table(
-        "Stored instances, each once, by the sources that delivered it",
-        ["delivered by", "instances"],
-        [[" and ".join(sources), f"{count:,}"] for sources, count in seen.items()]
-        + [["together", f"{sum(seen.values()):,}"]],
-    )
 
 
 def score(
@@ -253,23 +232,55 @@ def _say_paths(paths: Sequence[Path], screen: Screen) -> None:
 def run(config_path: ConfigPath = CONFIG) -> None:
     """Read all sources now and then every schedule.every_minutes, until stopped; one scheduler a machine.
 
+    When it is stopped (Ctrl-C, systemctl stop) it finishes the page it is at. `shakti status` says when it last ran.
+
     Example: shakti run --config config.yml
     """
     screen = Screen()
     config = read_config(config_path)
-    with assembly.open_store(config, os.environ):  # keys and database are right before the first turn
+    assembly.renames(config, assembly.load_forms(config))
+    with assembly.open_store(config, os.environ):  # keys, forms and database are right before the first turn
         pass
-
-    def turn() -> None:
-        for one in sync_once(config, os.environ, screen):
-            if one.error is not None:
-                screen.warn(f"{one.source}: {one.error}")
-
+    stop = threading.Event()
     screen.say(f"Reading every {config.schedule.every_minutes} minutes; stop with Ctrl-C.")
     run_forever(
-        turn,
+        lambda: turn(config, os.environ, screen, stopping=stop.is_set),
         every_minutes=config.schedule.every_minutes,
-        lock_path=config.path("data/scheduler.lock"),
-        now=lambda: dt.datetime.now(dt.UTC),
+        lock_path=config.path(assembly.LOCK),
+        now=moment,
+        stop=stop,
     )
     screen.next("shakti report")
+
+
+def turn(
+    config: Config, environment: assembly.Environment, screen: Screen, *, stopping: Callable[[], bool]
+) -> None:
+    """One turn of the scheduler: what goes wrong is said and does not end the schedule."""
+    from shakti.exits import exit_code, sentence  # noqa: PLC0415 - the table of exits imports this module
+
+    beat = Beat(moment(), None, config.schedule.every_minutes)
+    try:
+        with assembly.open_store(config, environment) as store:
+            store.beat(beat)
+        reports = sync_once(config, environment, screen, quiet=True, stopping=stopping)
+        with assembly.open_store(config, environment) as store:
+            store.beat(replace(beat, finished=moment()))
+    except Exception as error:
+        if exit_code(error) is None:
+            raise
+        screen.warn(sentence(error))
+        return
+    counts = sum((one.counts for one in reports), start=Counts())
+    screen.say(
+        f"{beat.began:%Y-%m-%d %H:%M} UTC: {counts.new:,} new, {counts.edited:,} edited, {counts.deleted:,} deleted, "
+        f"{counts.refused:,} refused, {counts.quarantined:,} unread."
+    )
+    for one in reports:
+        if one.error is not None:
+            screen.warn(f"{one.source}: {one.error}")
+
+
+def moment() -> dt.datetime:
+    """The time as the store keeps it."""
+    return dt.datetime.now(dt.UTC)

@@ -18,9 +18,10 @@ from bot.phrases import load_words
 from bot.terminal import EndOfReplies, interview
 from shakti.commands.options import AsJson, now
 from shakti.screen import Screen
-from xlsforms import Form, FormError, load_form, to_xform
+from xlsforms import Form, FormError, load_form
 from xlsforms.checks import Finding, check
 from xlsforms.diff import compare
+from xlsforms.form import form_of, read_xform
 from xlsforms.paper import paper
 from xlsforms.plain import form_at
 from xlsforms.texts import code_of
@@ -53,7 +54,9 @@ def check_forms(
     if deployed is not None and len(forms) != 1:
         raise typer.BadParameter("takes one form to check against it", param_hint="--deployed")
     screen = Screen()
-    found = {path: check(path, media=media, deployed=deployed, validate=validate) for path in forms}
+    found = {
+        path: check(path, media=media, deployed=deployed, validate=validate, untrusted=True) for path in forms
+    }
     if as_json:
         rows = [
             {"form": str(path), **asdict(finding)} for path, all_of in found.items() for finding in all_of
@@ -87,7 +90,7 @@ def diff_forms(
     Example: shakti forms diff old.xlsx new.xlsx
     """
     screen = Screen()
-    changes = compare(form_at(old), form_at(new))
+    changes = compare(form_at(old, untrusted=True), form_at(new, untrusted=True))
     if as_json:
         screen.raw(json.dumps([asdict(change) for change in changes], ensure_ascii=False, indent=2))
         return
@@ -112,10 +115,13 @@ def build(
     Example: shakti forms build xlsforms/duty_bearer_evaluation.xlsx --out out/forms
     """
     screen = Screen()
-    ready = [(path, load_form(path, media=media)) for path in forms]  # all are right before one is written
+    ready = []  # all are right before one is written
+    for path in forms:
+        converted = read_xform(path, untrusted=True)
+        ready.append((path, form_of(converted, path, media=media), converted.warnings))
     out.mkdir(parents=True, exist_ok=True)
-    for path, form in ready:
-        for warning in to_xform(path).warnings if path.suffix.lower() != ".xml" else ():
+    for path, form, warnings in ready:
+        for warning in warnings:
             screen.warn(f"{path}: {warning}")
         _write(out / f"{form.form_id}.xml", form.xform)
         for name, text in sorted((form.media or {}).items()):

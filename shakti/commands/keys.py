@@ -1,26 +1,20 @@
-"""`shakti keys` and `shakti codes`: what must be made once before the first evaluation."""
+"""`shakti keys`: the programme's keys, made once before the first evaluation."""
 
 from __future__ import annotations
 
-import os
-import secrets
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from bot.outbox import new_key_pair
-from connector import new_code, new_key, new_pair
-from shakti import assembly
+from connector import new_key, new_pair
 from shakti.commands.options import CONFIG, ConfigPath
-from shakti.config import ConfigError, Secrets, read_config
+from shakti.config import Secrets, read_config
 from shakti.files import write_new
 from shakti.screen import Screen
 
 keys = typer.Typer(no_args_is_help=True, help="Make the programme's keys.")
-codes = typer.Typer(no_args_is_help=True, help="Issue survivor codes from the programme's roll.")
-
-MOST_CODES = 100_000
 
 
 @keys.command(name="new")
@@ -57,32 +51,3 @@ def fresh_keys(names: Secrets) -> tuple[dict[str, str], str]:
         names.drafts_key_env: new_key(),
     }
     return values, text_private
-
-
-@codes.command()
-def issue(
-    count: Annotated[int, typer.Option("--count", min=1, max=MOST_CODES, help="How many codes.")],
-    out: Annotated[Path, typer.Option("--out", help="The file for the codes; it must not exist yet.")],
-    config_path: ConfigPath = CONFIG,
-) -> None:
-    """Issue new survivor codes: the file goes to whoever keeps the roll, the store keeps only their pseudonyms.
-
-    Example: shakti codes issue --count 50 --out codes.csv
-    """
-    screen = Screen()
-    config = read_config(config_path)
-    made = sorted({new_code(secrets.randbelow(10**8)) for _ in range(count)})
-    while len(made) < count:
-        made = sorted({*made, new_code(secrets.randbelow(10**8))})
-    with assembly.open_store(config, os.environ) as store:
-        write_new(out, "")  # a place that cannot be written is noticed before a code is issued
-        if store.add_codes(made) < count:
-            out.unlink()
-            raise ConfigError(
-                "By chance a code came up that was issued before, and none was handed out; run it again."
-            )
-    out.write_text("code\n" + "".join(f"{code}\n" for code in made), encoding="utf-8")
-    screen.say(
-        f"{out}: {count} codes. One for each survivor on the roll; delete the file when they are handed out."
-    )
-    screen.next("shakti sync")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +13,17 @@ ConfigPath = Annotated[Path, typer.Option("--config", help="The settings of the 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for another program instead of text.")]
 
 CONFIG = Path("config.yml")
+
+
+class InputError(Exception):
+    """What a person typed or named is wrong; the message says what, and what to do."""
+
+
+def asked(question: str) -> str:
+    """What a person types, or the first line of the standard input: it never stands on the command line."""
+    if sys.stdin.isatty():
+        return str(typer.prompt(question.rstrip(": "), err=True))
+    return sys.stdin.readline().strip()
 
 
 def now() -> dt.datetime:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from shakti.demo.central_forms import Definition, Form, Project
-from shakti.demo.central_platform import Platform
+from shakti.demo.central_platform import AppUser, Platform
 from shakti.demo.central_problem import ProblemError, not_found
 from shakti.demo.loopback import Request, Response, compact
 
@@ -21,10 +21,11 @@ DONE = {"success": True}
 
 @dataclass(frozen=True)
 class Call:
-    """A request and the names in its path."""
+    """A request, the names in its path, and the app user who sent it (None: the web user)."""
 
     request: Request
     names: Mapping[str, str]
+    device: AppUser | None = None
 
     def json(self) -> dict[str, Any]:
         """The body's JSON object. Raises ProblemError 400.1 when it is none."""

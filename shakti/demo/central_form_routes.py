@@ -15,8 +15,8 @@ from shakti.demo.central_call import (
     shown,
 )
 from shakti.demo.central_forms import Definition, attachment_json, form_json
-from shakti.demo.central_platform import Platform
-from shakti.demo.central_problem import not_found
+from shakti.demo.central_platform import STATES, Platform
+from shakti.demo.central_problem import not_found, unexpected_value
 from shakti.demo.loopback import Response, Route
 
 
@@ -34,6 +34,8 @@ class FormRoutes:
             Route("GET", PROJECT + "forms/{form}.xml", self._form_xml),
             Route("GET", FORM + ".xlsx", self._form_xlsx),
             Route("GET", FORM, self._form),
+            Route("PATCH", FORM, self._change_form),
+            Route("DELETE", FORM, self._delete_form),
             Route("GET", FORM + "/versions", self._versions),
             Route("GET", FORM + "/versions/{version}.xml", self._version_xml),
             Route("GET", FORM + "/versions/{version}", self._version),
@@ -63,6 +65,19 @@ class FormRoutes:
     def _form(self, call: Call) -> Response:
         form = call.form(self._platform)
         return answer_json(form_json(form, *shown(form)))
+
+    def _change_form(self, call: Call) -> Response:
+        form, state = call.form(self._platform), call.json().get("state", "open")
+        if state not in STATES:
+            raise unexpected_value("state", state, f"expected one of {', '.join(STATES)}")
+        form.state = state
+        return self._form(call)
+
+    def _delete_form(self, call: Call) -> Response:
+        """Everything of the form is then as if it had never been (404.1)."""
+        form = call.form(self._platform)
+        del call.project(self._platform).forms[form.xml_form_id]
+        return answer_json(DONE)
 
     def _form_xml(self, call: Call) -> Response:
         return Response(200, shown(call.form(self._platform))[0].xform.encode(), XML)

@@ -48,9 +48,21 @@ class Definition:
     source: bytes = b""
 
 
+@dataclass(frozen=True)
+class Selection:
+    """The submissions a question to the feed found after so many changes of the form, and the place of each."""
+
+    changes: int
+    found: list[Submission]
+    places: dict[str, int]
+
+
 @dataclass
 class Form:
-    """A form with its published versions (oldest first), its draft, and its submissions by root id."""
+    """A form with its published versions (oldest first), its draft, and its submissions by root id.
+
+    `assigned` are the app users who may send; `changes` counts what happened, `selections` keeps what the feed found.
+    """
 
     number: int
     project: int
@@ -61,6 +73,11 @@ class Form:
     draft: Definition | None = None
     draft_token: str = ""
     submissions: dict[str, Submission] = field(default_factory=dict)
+    draft_submissions: dict[str, Submission] = field(default_factory=dict)
+    state: str = "open"
+    assigned: set[int] = field(default_factory=set)
+    changes: int = 0
+    selections: dict[object, Selection] = field(default_factory=dict)
 
     @property
     def current(self) -> Definition | None:
@@ -100,7 +117,7 @@ def form_json(form: Form, definition: Definition, draft: bool = False) -> dict[s
     return {
         "projectId": form.project,
         "xmlFormId": form.xml_form_id,
-        "state": "open",
+        "state": form.state,
         "enketoId": None,
         "enketoOnceId": None,
         "createdAt": iso(form.created_at),

@@ -5,14 +5,14 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 from urllib.parse import quote
 
 from shakti.demo.central_filter import DELETED, parse_filter, parse_order
-from shakti.demo.central_forms import Definition, Form, iso
+from shakti.demo.central_forms import Definition, Form, Selection, iso
 from shakti.demo.central_problem import ProblemError, not_found, unsupported
 from shakti.demo.central_rows import ROOT, SUBMITTER, Row, Submission, has_table, row_of, table_rows
 from shakti.demo.loopback import Request, Response, compact
@@ -32,6 +32,7 @@ PARAMETERS = (
 )
 ODATA = {"OData-Version": "4.0", "Content-Type": "application/json; charset=utf-8"}
 NOTHING = "0" * 32
+MOST_SELECTIONS = 8
 
 
 class BrokenError(Exception):
@@ -65,11 +66,12 @@ class Feed:
         return Response(200, compact({"value": [self._row(submission)], **context}), ODATA)
 
     def _table(self, table: str) -> Response:
-        selection = self._selection("" if table == ROOT else f"$root/{ROOT}/")
+        selected = self._selection("" if table == ROOT else f"$root/{ROOT}/")
+        selection = selected.found
         items: list[Any] = selection
         if table != ROOT:
             items = [row for one in selection for row in table_rows(one, self.definition.shape, table)]
-        page, link = self._page(table, items)
+        page, link = self._page(table, items, selected.places)
         counted_only = self.request.parameter("$top") == "0"
         # A sub-table has the mark of all its parents, a page of submissions its own.
         mark = None if counted_only else event_hash(page if table == ROOT else selection)
@@ -84,9 +86,21 @@ class Feed:
             body["@odata.count"] = len(items)
         return Response(200, compact(body), ODATA | ({"ETag": mark} if mark else {}))
 
-    def _selection(self, prefix: str) -> list[Submission]:
-        """The submissions the filter leaves, in the feed's order; deleted ones only if it speaks of deletion."""
+    def _selection(self, prefix: str) -> Selection:
+        """The submissions the filter leaves; found anew when something has happened to the form, not for each page."""
         text, order = self.request.parameter("$filter"), self.request.parameter("$orderby")
+        key = (prefix, text, order)
+        known = self.form.selections.get(key)
+        if known is None or known.changes != self.form.changes:
+            found = self._search(prefix, text, order)
+            places = {one.root: place for place, one in enumerate(found)}
+            known = self.form.selections[key] = Selection(self.form.changes, found, places)
+            while len(self.form.selections) > MOST_SELECTIONS:
+                del self.form.selections[next(iter(self.form.selections))]
+        return known
+
+    def _search(self, prefix: str, text: str | None, order: str | None) -> list[Submission]:
+        """The submissions the filter leaves, in the feed's order; deleted ones only if it speaks of deletion."""
         test = parse_filter(text, prefix=prefix) if text else None
         alive_only = test is None or DELETED not in test.fields
         found = [
@@ -100,20 +114,22 @@ class Feed:
             found.sort(key=partial(_orderable, name), reverse=descending)
         return found
 
-    def _page(self, table: str, items: list[Any]) -> tuple[list[Any], str | None]:
+    def _page(self, table: str, items: list[Any], places: Mapping[str, int]) -> tuple[list[Any], str | None]:
         """One page of the items, and the address of the next."""
         key = "instanceId" if table == ROOT else "repeatId"
         top, skip = _whole(self.request, "$top"), _whole(self.request, "$skip") or 0
         token = self.request.parameter("$skiptoken")
         if token is not None and self.request.parameter("$orderby"):
             raise unsupported("using $orderby and $skiptoken together")
-        rest = items if token is None else _after(items, _open_token(token, key), key)
-        page = rest[skip:] if token is None else rest
+        if table != ROOT:
+            places = {_identity(item): place for place, item in enumerate(items)}
+        start = 0 if token is None else _after(len(items), places, _open_token(token, key), key)
+        begin = start + skip if token is None else start
         if top is None:
-            return page, None
-        page = page[:top]
+            return items[begin:], None
+        page = items[begin : begin + top]
         # As there: with $skip the last page still names a next one, which is empty.
-        more = page and len(rest) > top
+        more = page and len(items) - start > top
         return page, self._next(table, page[-1], key) if more else None
 
     def _next(self, table: str, last: Any, key: str) -> str:
@@ -129,9 +145,9 @@ class Feed:
             "updatedAt": iso(submission.updated_at),
             "submitterId": str(SUBMITTER),
             "submitterName": self.submitter,
-            "attachmentsPresent": 0,
-            "attachmentsExpected": 0,
-            "status": None,
+            "attachmentsPresent": sum(content is not None for content in submission.files.values()),
+            "attachmentsExpected": len(submission.files),
+            "status": submission.status,
             "reviewState": submission.review_state,
             "deviceId": submission.device_id,
             "edits": len(submission.versions) - 1,
@@ -149,6 +165,8 @@ class Feed:
         shown: Row = {}
         for name in wanted.split(","):
             group, _, inner = name.strip().partition("/")
+            if group not in row and "status" in row["__system"] and row["__system"]["status"]:
+                continue  # of an encrypted one there is nothing to show
             value = row.get(group, row)
             if value is row or (inner and inner not in value):
                 raise ProblemError(400.23, f"Could not find a property named '{name}'", {"property": name})
@@ -201,12 +219,12 @@ def _open_token(token: str, key: str) -> str:
         raise ProblemError(400.35, "Invalid $skiptoken") from error
 
 
-def _after(items: list[Any], id: str, key: str) -> list[Any]:
-    """What comes after the row a token names; after an unknown submission nothing comes, and nothing says so."""
-    place = next((at for at, item in enumerate(items) if _identity(item) == id), None)
+def _after(number: int, places: Mapping[str, int], id: str, key: str) -> int:
+    """Where the rows after the one a token names begin; after an unknown submission come none, and nothing says so."""
+    place = places.get(id)
     if place is None and key == "repeatId":
         raise ProblemError(400.34, "Record associated with the provided $skiptoken not found.")
-    return [] if place is None else items[place + 1 :]
+    return number if place is None else place + 1
 
 
 def _identity(item: Any) -> str:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import random
 import uuid
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from lxml import etree
 
-from shakti.demo.central_forms import Attachment, Definition, Form, Project, to_milliseconds
+from shakti.demo.central_forms import Attachment, Definition, Form, Project, iso, to_milliseconds
 from shakti.demo.central_problem import (
     ProblemError,
     already_exists,
@@ -21,23 +22,55 @@ from shakti.demo.central_problem import (
     not_found,
     unexpected_value,
 )
-from shakti.demo.central_rows import Submission, Version
+from shakti.demo.central_rows import SUBMITTER, Submission, Version, files_named, read_anyhow
 from shakti.demo.instances import InstanceError, children, deprecated_id, instance_id, parse, write
 from shakti.demo.shapes import XFORMS, read_shape
 from xlsforms.errors import FormError
 from xlsforms.workbook import to_xform
 
 REVIEW_STATES = ("approved", "hasIssues", "rejected", "edited", None)
+STATES = ("open", "closing", "closed")
+
+
+@dataclass(frozen=True)
+class Pending:
+    """A submission that has its times and its number and is not visible yet: its transaction has not ended."""
+
+    form: Form
+    submission: Submission
+    finish: Callable[[], None]
+
+    def commit(self) -> str:
+        """Make it visible; returns the root id."""
+        self.form.submissions[self.submission.root] = self.submission
+        self.finish()
+        return self.submission.root
+
+
+@dataclass
+class AppUser:
+    """A device's user: may send to the forms it is assigned to, and read their definitions."""
+
+    id: int
+    project: int
+    name: str
+    token: str | None
+    created_at: datetime
 
 
 class Platform:
-    """One ODK Central in memory. The database keeps milliseconds; `rng` draws tokens and ids."""
+    """One ODK Central in memory. The database keeps milliseconds; `rng` draws tokens and ids.
+
+    `audits` are what happened, oldest first, as the audit log shows it.
+    """
 
     def __init__(self, *, clock: Callable[[], datetime], rng: random.Random) -> None:
         self._clock, self._rng = clock, rng
         self.projects: dict[int, Project] = {}
         self.next_project = self.next_form = 1
         self._submissions = self._events = 0
+        self.app_users: dict[int, AppUser] = {}
+        self.audits: list[dict[str, Any]] = []
 
     def now(self) -> datetime:
         """The clock, as the database keeps it."""
@@ -83,6 +116,7 @@ class Platform:
             xform, shape, {name: known.get(name) for name in sorted(shape.media)}, source=content
         )
         form.draft_token = self.token()
+        form.draft_submissions.clear()
         return form
 
     def attach(self, form: Form, name: str, content: bytes) -> Attachment:
@@ -121,6 +155,8 @@ class Platform:
         form.draft.published_at = form.updated_at = self.now()
         form.versions.append(form.draft)
         form.draft, form.draft_token = None, ""
+        form.draft_submissions.clear()
+        form.changes += 1  # the feed shows the fields of the new version only, in old rows too
 
     def submit(
         self,
@@ -130,9 +166,29 @@ class Platform:
         device_id: str | None = None,
         user_agent: str | None = None,
         created_at: datetime | None = None,
+        files: Mapping[str, bytes] | None = None,
     ) -> Submission:
-        """Take a new submission. Raises ProblemError: 400.8, 404.6, 409.3."""
+        """Take a new submission. Raises ProblemError: 400.8, 404.6, 409.2, 409.3."""
+        pending = self.begin(
+            form, xml, device_id=device_id, user_agent=user_agent, created_at=created_at, files=files
+        )
+        pending.commit()
+        return pending.submission
+
+    def begin(
+        self,
+        form: Form,
+        xml: bytes,
+        *,
+        device_id: str | None = None,
+        user_agent: str | None = None,
+        created_at: datetime | None = None,
+        files: Mapping[str, bytes] | None = None,
+    ) -> Pending:
+        """A new submission up to the moment before it becomes visible: its times are those of now."""
         root = self._root_for(form, xml)
+        if form.state == "closed":
+            raise ProblemError(409.2, "This form is not currently accepting submissions.")
         given = instance_id(root) or self._uuid()
         if self.holder(form, given) is not None:
             key = [str(form.number), given, "f"]
@@ -141,11 +197,90 @@ class Platform:
         now = to_milliseconds(created_at) if created_at else self.now()
         submission = Submission(given, self._submissions, now, root.get("version", ""), device_id)
         submission.versions.append(Version(given, xml.decode(), now, user_agent))
-        submission.event = self._event()
-        form.submissions[given] = submission
+        self._expect_files(form, submission, root, files or {})
+
+        def finish() -> None:
+            self._happened(form, submission, "submission.create")
+
+        return Pending(form, submission, finish)
+
+    def submit_draft(self, form: Form, xml: bytes) -> Submission:
+        """Take a test of the draft: it stays with the draft and goes with it."""
+        if form.draft is None:
+            raise not_found()
+        root = read_anyhow(xml)
+        given = instance_id(root) or self._uuid()
+        self._submissions += 1
+        submission = Submission(given, self._submissions, self.now(), root.get("version", ""), None)
+        submission.versions.append(Version(given, xml.decode(), submission.created_at))
+        form.draft_submissions[given] = submission
         return submission
 
-    def edit(self, form: Form, root_id: str, xml: bytes, *, user_agent: str | None = None) -> Submission:
+    def add_file(self, form: Form, root_id: str, name: str, content: bytes) -> None:
+        """A file that came later: no time, no event and no ETag tells of it, only the audit log does."""
+        submission = self.live(form, root_id)
+        if name not in submission.files:
+            raise not_found()
+        submission.files[name] = content
+        self._log(form, submission, "submission.attachment.update")
+
+    def purge(self, form: Form, root_id: str) -> None:
+        """Remove a deleted submission for good (the server does that after 30 days)."""
+        submission = form.submissions.get(root_id)
+        if submission is None or submission.deleted_at is None:
+            raise not_found()
+        del form.submissions[root_id]
+        self._happened(form, submission, "submission.purge")
+
+    def encrypt(self, form: Form, root_id: str, status: str | None) -> None:
+        """Make a submission one that was sent encrypted: "notDecrypted", or "missingEncryptedFormData"."""
+        submission = self.live(form, root_id)
+        submission.status = status
+        submission.form_version += "[encrypted:AaIGl/Cb]"
+        submission.event = self._event()
+        form.changes += 1
+
+    def new_app_user(self, project: Project, name: str) -> AppUser:
+        """Make an app user."""
+        user = AppUser(len(self.app_users) + 8, project.id, name, self.token(), self.now())
+        self.app_users[user.id] = user
+        return user
+
+    def _expect_files(
+        self, form: Form, submission: Submission, root: etree._Element, files: Mapping[str, bytes]
+    ) -> None:
+        shape = form.current.shape if form.current else None
+        for name in files_named(root, shape) if shape else ():
+            submission.files[name] = files.get(name, submission.files.get(name))
+
+    def _happened(self, form: Form, submission: Submission, action: str) -> None:
+        submission.event = self._event()
+        form.changes += 1
+        self._log(form, submission, action)
+
+    def _log(self, form: Form, submission: Submission, action: str) -> None:
+        # After an edit the log names the edited instance, not the first one.
+        details = {"instanceId": submission.current.instance_id, "submissionId": submission.number}
+        self.audits.append(
+            {
+                "actorId": SUBMITTER,
+                "action": action,
+                "acteeId": f"{form.project}/{form.xml_form_id}",
+                "details": details,
+                "loggedAt": iso(self.now()),
+                "notes": None,
+            }
+        )
+
+    def edit(
+        self,
+        form: Form,
+        root_id: str,
+        xml: bytes,
+        *,
+        user_agent: str | None = None,
+        files: Mapping[str, bytes] | None = None,
+    ) -> Submission:
         """Replace a submission's content. Raises ProblemError: 400.19, 404.1, 409.3, 409.9."""
         root = self._root_for(form, xml)
         submission, base, new = self.live(form, root_id), deprecated_id(root), instance_id(root)
@@ -163,7 +298,9 @@ class Platform:
         now = self.now()
         submission.versions.append(Version(new, xml.decode(), now, user_agent))
         submission.updated_at, submission.review_state = now, "edited"
-        submission.event = self._event()
+        submission.files.clear()
+        self._expect_files(form, submission, root, files or {})
+        self._happened(form, submission, "submission.update.version")
         return submission
 
     def review(self, form: Form, root_id: str, state: str | None) -> Submission:
@@ -172,20 +309,22 @@ class Platform:
         if state not in REVIEW_STATES:
             raise unexpected_value("state", state, "not a recognized state name")
         submission.review_state, submission.updated_at = state, self.now()
-        submission.event = self._event()
+        self._happened(form, submission, "submission.update")
         return submission
 
     def delete(self, form: Form, root_id: str) -> None:
         """Delete softly: `updatedAt` stays, the row shows with its content to who asks for deleted ones."""
         submission = self.live(form, root_id)
-        submission.deleted_at, submission.event = self.now(), self._event()
+        submission.deleted_at = self.now()
+        self._happened(form, submission, "submission.delete")
 
     def restore(self, form: Form, root_id: str) -> None:
         """Bring a deleted submission back; no time of it says so."""
         submission = form.submissions.get(root_id)
         if submission is None or submission.deleted_at is None:
             raise not_found()
-        submission.deleted_at, submission.event = None, self._event()
+        submission.deleted_at = None
+        self._happened(form, submission, "submission.restore")
 
     def live(self, form: Form, root_id: str) -> Submission:
         """A submission that is not deleted. Raises ProblemError 404.1."""
@@ -210,9 +349,8 @@ class Platform:
 
     def _root_for(self, form: Form, xml: bytes) -> etree._Element:
         try:
-            root = parse(xml)
-        except InstanceError as error:
-            # The real server takes broken XML as long as the form id can be read; ours asks for XML.
+            root = read_anyhow(xml)
+        except (InstanceError, ValueError) as error:
             raise missing_parameter("form ID xml attribute") from error
         given = root.get("id")
         if not given:

@@ -34,6 +34,11 @@ def not_authenticated() -> ProblemError:
     return ProblemError(401.2, "Could not authenticate with the provided credentials.")
 
 
+def forbidden() -> ProblemError:
+    """It exists, and the account may not do this with it."""
+    return ProblemError(403.1, "The authenticated actor does not have rights to perform that action.")
+
+
 def already_exists(table: str, fields: list[str], values: list[str]) -> ProblemError:
     """A key that must be unique is taken."""
     message = f"A resource already exists with {','.join(fields)} value(s) of {','.join(values)}."

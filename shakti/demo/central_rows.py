@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from lxml import etree
 
-from shakti.demo.instances import children, local, parse
+from shakti.demo.instances import InstanceError, children, local, parse
 from shakti.demo.shapes import Field, Shape
 
 Row = dict[str, Any]
@@ -30,7 +30,10 @@ class Version:
 
 @dataclass
 class Submission:
-    """A submission with its versions, newest last. `number` orders it, `event` changes when its row does."""
+    """A submission with its versions, newest last. `number` orders it, `event` changes when its row does.
+
+    `files` are those its answers name, None while one has not come; `status` says why an encrypted one cannot be shown.
+    """
 
     root: str
     number: int
@@ -42,6 +45,8 @@ class Submission:
     deleted_at: datetime | None = None
     review_state: str | None = None
     event: int = 0
+    files: dict[str, bytes | None] = field(default_factory=dict)
+    status: str | None = None
 
     @property
     def current(self) -> Version:
@@ -64,9 +69,44 @@ class Submission:
 SUBMITTER = 5
 
 
+def read_anyhow(xml: str | bytes) -> etree._Element:
+    """The root of what was posted, whole or not: the server takes broken XML and reads what it can.
+
+    Raises InstanceError when there is no element at all.
+    """
+    try:
+        return parse(xml)
+    except InstanceError:
+        parser = etree.XMLParser(resolve_entities=False, no_network=True, recover=True)
+        try:
+            found = etree.fromstring(xml.encode() if isinstance(xml, str) else xml, parser)
+        except etree.XMLSyntaxError:
+            found = None
+        if found is None:
+            raise
+        return found
+
+
+def files_named(root: etree._Element, shape: Shape) -> list[str]:
+    """The files the answers of a submission name: every one must still come."""
+    wanted = {one.path for one in shape.walk() if one.type == "binary"}
+    found: list[str] = []
+    for element in root.iter(etree.Element):
+        names = [local(element)]
+        names += [local(above) for above in element.iterancestors() if above is not root]
+        if "/".join(reversed(names)) in wanted and element.text:
+            found.append(element.text)
+    return found
+
+
 def row_of(submission: Submission, shape: Shape, system: Row, *, expand: bool) -> Row:
-    """A row of the `Submissions` table. Fields the current form does not know are left out."""
-    root = parse(submission.current.xml)
+    """A row of the `Submissions` table. Fields the current form does not know are left out.
+
+    Of XML that breaks off, what can be read is shown; of an encrypted submission nothing.
+    """
+    if submission.status is not None:
+        return {"__id": submission.root, "__system": system}
+    root = read_anyhow(submission.current.xml)
     row = _group(root, shape.fields)
     row |= {"__id": submission.root, "__system": system}
     return row | _repeats(root, shape.fields, ROOT, submission.root, expand=expand)
@@ -75,7 +115,7 @@ def row_of(submission: Submission, shape: Shape, system: Row, *, expand: bool) -
 def table_rows(submission: Submission, shape: Shape, table: str) -> Iterator[Row]:
     """The rows of a repeat's own table, such as `Submissions.visit`; nothing for a table the form has not."""
     path = tuple(table.split(".")[1:])
-    root = parse(submission.current.xml)
+    root = read_anyhow(submission.current.xml)
     yield from _table(root, shape.fields, path, ROOT, submission.root)
 
 

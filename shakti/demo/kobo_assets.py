@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import insort
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -10,7 +11,7 @@ from typing import Any
 
 from shakti.demo.instances import Deployed
 from shakti.demo.kobo_forms import Content, content_hash, summary_of
-from shakti.demo.kobo_rows import Stored
+from shakti.demo.kobo_rows import Attachment, Row, Stored
 from shakti.demo.shapes import Shape
 
 LABELS = {
@@ -86,6 +87,7 @@ class Asset:
     history: list[Event] = field(default_factory=list)
     service: Service | None = None
     active: bool = False
+    order: list[int] = field(default_factory=list)
 
     @property
     def latest(self) -> Version:
@@ -104,13 +106,20 @@ class Asset:
 
     def keep(self, stored: Stored) -> None:
         """Put a submission, or its new state after an edit, where its number and all its uuids find it."""
+        if stored.id not in self.rows:
+            insort(
+                self.order, stored.id
+            )  # a row that was long in coming stands below others that came before it
         self.rows[stored.id] = stored
+        if stored.ghost:
+            return
         for uuid in (stored.root, stored.uuid, *stored.former):
             self.numbers[uuid] = stored.id
 
     def drop(self, stored: Stored) -> None:
         """Forget a submission; its uuids may come again."""
         del self.rows[stored.id]
+        self.order.remove(stored.id)
         for uuid in (stored.root, stored.uuid, *stored.former):
             self.numbers.pop(uuid, None)
 
@@ -153,6 +162,30 @@ def media_json(asset: Asset, media: Media, link: Links) -> dict[str, Any]:
         "date_created": iso(media.created_at),
         "content": link(f"{here}content/"),
         "metadata": {"filename": media.filename, "hash": f"md5:{media.md5}", "mimetype": media.mimetype},
+    }
+
+
+def shown(asset: Asset, stored: Stored, link: Links) -> Row:
+    """A row as the API shows it: its files have addresses on this server."""
+    row = stored.row
+    named = [file for file in stored.files.values() if file.xpath]
+    return row | {"_attachments": [_file_json(asset, stored, file, link) for file in named]} if named else row
+
+
+def _file_json(asset: Asset, stored: Stored, file: Attachment, link: Links) -> dict[str, Any]:
+    here = link.plain(f"api/v2/assets/{asset.uid}/data/{stored.id}/attachments/{file.uid}/")
+    folder = f"{asset.owner}/attachments/{asset.formhub_uuid}/{stored.uuid}"
+    return {
+        "download_url": here,
+        "mimetype": file.mimetype,
+        "filename": f"{folder}/{file.name.replace(' ', '_')}",
+        "media_file_basename": file.name,
+        "uid": file.uid,
+        "is_deleted": False,
+        "download_large_url": f"{here}large/",
+        "download_medium_url": f"{here}medium/",
+        "download_small_url": f"{here}small/",
+        "question_xpath": file.xpath,
     }
 
 

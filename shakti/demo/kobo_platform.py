@@ -5,14 +5,16 @@ from __future__ import annotations
 import hashlib
 import random
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from shakti.demo.instances import Deployed, InstanceError, edited, instance_id, parse, text_at
+from shakti.demo.instances import Deployed, InstanceError, edited, find, instance_id, parse, text_at, write
 from shakti.demo.kobo_assets import LABELS, Asset, Event, Media, Service, Version
 from shakti.demo.kobo_forms import ImportRefusedError, content_of, renamed
-from shakti.demo.kobo_rows import Stored, bare, base_of, row_of
+from shakti.demo.kobo_permission import Permission
+from shakti.demo.kobo_rows import Attachment, Stored, bare, base_of, names_of_files, row_of
 from shakti.demo.shapes import read_shape
 from xlsforms.errors import FormError
 from xlsforms.workbook import sheets, to_xform
@@ -30,14 +32,36 @@ class RefusedError(Exception):
         self.status = status
 
 
+@dataclass(frozen=True)
+class Pending:
+    """A submission that has its number and its time and is not visible yet: its files are still being stored."""
+
+    asset: Asset
+    stored: Stored
+    log: Callable[[], None]
+
+    def commit(self) -> str:
+        """Make it visible; returns the root uuid."""
+        self.asset.keep(self.stored)
+        self.log()
+        return self.stored.root
+
+
 class Platform:
-    """One KoboToolbox account in memory. `folder` holds the uploaded workbooks; `rng` draws the uids."""
+    """One KoboToolbox account in memory. `folder` holds the uploaded workbooks; `rng` draws the uids.
+
+    `permission` is what the token may, `page_limit` the most rows of a page, `full` whether the owner's plan is used
+    up (402), `processing` the roots whose POST is being worked on by another process (423).
+    """
 
     def __init__(
         self, *, clock: Callable[[], datetime], owner: str, folder: Path, rng: random.Random, first_id: int
     ) -> None:
         self.clock, self.owner = clock, owner
         self.assets: dict[str, Asset] = {}
+        self.permission = Permission()
+        self.page_limit, self.full = 1000, False
+        self.processing: set[str] = set()
         self.user_uid = ""
         self._folder, self._rng, self._next_id = folder, rng, first_id
         self.user_uid = self.new_uid("u")
@@ -114,29 +138,42 @@ class Platform:
         asset.history.append(Event("deploy" if first and not again else "redeploy", now))
 
     def receive(
-        self, xml: bytes, *, by: str | None, submitted_at: datetime | None = None
+        self,
+        xml: bytes,
+        *,
+        by: str | None,
+        submitted_at: datetime | None = None,
+        files: Mapping[str, bytes] | None = None,
     ) -> tuple[int, Asset, Stored]:
-        """Take one submission: 201 for a new row or an edit, 202 for the same bytes again.
+        """Take one submission: 201 for a new row, an edit or new files, 202 for the same bytes again.
 
         Raises RefusedError with OpenRosa's status and message for everything else.
         """
-        try:
-            root = parse(xml)
-        except InstanceError as error:
-            raise RefusedError(400, "Improperly formatted XML.") from error
-        uuid = bare(instance_id(root))
-        if not uuid:
-            raise RefusedError(400, "Instance ID is required")
-        asset = self._asset_for(root)
-        if not asset.active:
-            raise RefusedError(405, "Form is not active")
+        given = files or {}
+        asset, root, uuid = self._opened(xml)
         known = asset.known(uuid)
         if known is not None:
-            if known.xml == xml:
-                return DUPLICATE, asset, known
-            raise RefusedError(409, "Submission with this instance ID already exists")
+            if known.xml != xml:
+                raise RefusedError(409, "Submission with this instance ID already exists")
+            fresh = {name: content for name, content in given.items() if name not in known.files}
+            self._keep_files(known, fresh)
+            return CREATED if fresh else DUPLICATE, asset, known
         if base_of(root):
-            return CREATED, asset, self._edit(asset, xml)
+            return CREATED, asset, self._edit(asset, xml, given)
+        pending = self.begin(xml, by=by, submitted_at=submitted_at, files=given)
+        pending.commit()
+        return CREATED, asset, pending.stored
+
+    def begin(
+        self,
+        xml: bytes,
+        *,
+        by: str | None,
+        submitted_at: datetime | None = None,
+        files: Mapping[str, bytes] | None = None,
+    ) -> Pending:
+        """A new submission up to the moment before it becomes visible: number and time are taken, files come next."""
+        asset, root, uuid = self._opened(xml)
         now = submitted_at or _client_time(root.get("submissionDate")) or self.clock()
         row = row_of(
             root,
@@ -148,9 +185,78 @@ class Platform:
             validation={},
         )
         stored = Stored(row, xml, uuid, now)
-        asset.keep(stored)
-        asset.history.append(Event("add-submission", self.clock(), {"root_uuid": uuid, "submitted_by": by}))
-        return CREATED, asset, stored
+        self._keep_files(stored, files or {})
+
+        def log() -> None:
+            about = {"root_uuid": uuid, "submitted_by": by}
+            asset.history.append(Event("add-submission", self.clock(), about))
+
+        return Pending(asset, stored, log)
+
+    def haunt(self, xml: bytes, *, by: str | None) -> Stored:
+        """A commit that failed: the client hears 500, the row stays listed, and the database never had it."""
+        pending = self.begin(xml, by=by)
+        pending.stored.ghost = True
+        pending.asset.keep(pending.stored)
+        return pending.stored
+
+    def add_file(self, stored: Stored, name: str, content: bytes) -> None:
+        """A file that came later than its submission: no id, no time and no entry in the history tells of it."""
+        self._keep_files(stored, {name: content})
+
+    def duplicate(self, stored: Stored) -> Stored:
+        """A copy under an instance id, a root and a number of its own."""
+        root = parse(stored.xml)
+        now, uuid = self.clock(), _uuid_from(self._rng)
+        text = now.astimezone(UTC).isoformat(timespec="milliseconds")
+        for path, value in (("start", text), ("end", text), ("meta/instanceID", f"uuid:{uuid}")):
+            element = find(root, path)
+            if element is not None:
+                element.text = value
+        old = find(root, "meta/deprecatedID")
+        if old is not None and (meta := old.getparent()) is not None:
+            meta.remove(old)
+        return self.receive(write(root).encode(), by=stored.row["_submitted_by"])[2]
+
+    def resync(self, asset: Asset) -> None:
+        """Fill the listing from the database again: ghosts vanish, a time chosen by a client is shown in UTC at last."""
+        for stored in list(asset.rows.values()):
+            if stored.ghost:
+                asset.drop(stored)
+                continue
+            chosen = parse(stored.xml).get("submissionDate")
+            if chosen:
+                moment = datetime.fromisoformat(chosen).astimezone(UTC)
+                stored.row["_submission_time"] = moment.strftime("%Y-%m-%dT%H:%M:%S")
+
+    def _opened(self, xml: bytes) -> tuple[Asset, Any, str]:
+        """The form, the root element and the instance id of what was posted. RefusedError as OpenRosa refuses."""
+        try:
+            root = parse(xml)
+        except InstanceError as error:
+            raise RefusedError(400, "Improperly formatted XML.") from error
+        uuid = bare(instance_id(root))
+        if not uuid:
+            raise RefusedError(400, "Instance ID is required")
+        asset = self._asset_for(root)
+        if not asset.active:
+            raise RefusedError(405, "Form is not active")
+        if not self.permission.add:
+            raise RefusedError(403, "Access denied")
+        if self.full:
+            raise RefusedError(402, "The owner of this project has exceeded the submission limit.")
+        base = base_of(root) or uuid
+        known = asset.known(base)
+        if (known.root if known else base) in self.processing:
+            raise RefusedError(423, f"Submission {base} is currently being processed. Try again later.")
+        return asset, root, uuid
+
+    def _keep_files(self, stored: Stored, files: Mapping[str, bytes]) -> None:
+        named = names_of_files(stored.row, files)
+        for name, content in files.items():
+            kind = MEDIA_TYPES.get(Path(name).suffix, "application/octet-stream")
+            uid = self.new_uid("att")
+            stored.files[name] = Attachment(uid, name, content, kind, named.get(name, ""))
 
     def rewrite(self, asset: Asset, stored: Stored, answers: Mapping[str, str]) -> Stored:
         """Edit a row on the platform: new instance id, some answers replaced."""
@@ -159,7 +265,7 @@ class Platform:
             xml = edited(stored.xml.decode(), new_id=new_id, answers=answers)
         except KeyError as error:
             raise RefusedError(404, "Not found.") from error
-        return self._edit(asset, xml.encode())
+        return self._edit(asset, xml.encode(), {})
 
     def review(self, asset: Asset, stored: Stored, status: str | None) -> dict[str, Any]:
         """Set or clear a row's validation status. Raises RefusedError for an unknown one."""
@@ -178,7 +284,9 @@ class Platform:
         return value
 
     def delete(self, asset: Asset, stored: Stored) -> None:
-        """Remove a row: nothing of it stays but an entry in the history."""
+        """Remove a row: nothing of it stays but an entry in the history. A ghost cannot be removed (404)."""
+        if stored.ghost:
+            raise RefusedError(404, "Submission not found")
         asset.drop(stored)
         about = {"root_uuid": stored.root, "submitted_by": stored.row["_submitted_by"]}
         asset.history.append(Event("delete-submission", self.clock(), about))
@@ -216,7 +324,7 @@ class Platform:
                 return asset
         raise RefusedError(404, "Form does not exist, or is not active.")
 
-    def _edit(self, asset: Asset, xml: bytes) -> Stored:
+    def _edit(self, asset: Asset, xml: bytes, files: Mapping[str, bytes]) -> Stored:
         root = parse(xml)
         base = base_of(root)
         stored = asset.known(base)
@@ -235,6 +343,9 @@ class Platform:
         )
         stored.former.append(stored.uuid)
         stored.row, stored.xml = row, xml
+        kept = {name: file.content for name, file in stored.files.items()}
+        stored.files.clear()
+        self._keep_files(stored, {**kept, **files})  # a file the new XML does not name is not shown any more
         asset.keep(stored)
         about = {"root_uuid": stored.root, "submitted_by": row["_submitted_by"]}
         asset.history.append(Event("modify-submission", self.clock(), about))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import urlencode
 
 from shakti.demo.kobo_assets import (
     Asset,
@@ -108,7 +109,14 @@ class ProjectRoutes:
         return answer_json(200, body)
 
     def _asset(self, call: Call) -> Response:
-        return answer_json(200, asset_json(call.asset, call.link))
+        return answer_json(200, self._shown(call))
+
+    def _shown(self, call: Call) -> dict[str, Any]:
+        """The asset, with what the account may do with it."""
+        permission = self._platform.permission
+        body = asset_json(call.asset, call.link)
+        body["effective_permissions"] = [{"codename": name} for name in permission.codenames]
+        return body if permission.view else body | {"deployment__submission_count": None}
 
     def _delete_asset(self, call: Call) -> Response:
         del self._platform.assets[call.asset.uid]
@@ -145,7 +153,7 @@ class ProjectRoutes:
             "backend": "openrosa",
             "active": asset.active,
             "version_id": asset.service.version.uid,
-            "asset": asset_json(asset, call.link),
+            "asset": self._shown(call),
         }
         return answer_json(200, body)
 
@@ -193,13 +201,20 @@ class ProjectRoutes:
 
     def _history(self, call: Call) -> Response:
         asset, read = call.asset, call.request.parameter
+        if not self._platform.permission.manage:
+            raise RefusedError(403, "You do not have permission to perform this action.")
         newest_first = reversed(asset.history)
         user_uid = self._platform.user_uid
         events = (event_json(asset, event, call.link, user_uid=user_uid) for event in newest_first)
         words = read("q") or ""
         found = [event for event in events if not words or found_by(words, _event_reader(event))]
-        start, limit = int(read("start") or 0), int(read("limit") or 100)
-        return answer_json(200, page_json(found) | {"results": found[start : start + limit]})
+        start, limit = int(read("start") or 0), min(int(read("limit") or 100), self._platform.page_limit)
+        page = page_json(found) | {"results": found[start : start + limit]}
+        if start + limit < len(found):
+            query = {**dict(call.request.query), "limit": str(limit), "start": str(start + limit)}
+            here = call.link.plain(f"api/v2/assets/{asset.uid}/history/")
+            page["next"] = f"{here}?{urlencode(sorted(query.items()))}"
+        return answer_json(200, page)
 
 
 def _media(call: Call) -> Media:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -20,15 +20,32 @@ def bare(uuid: str) -> str:
     return uuid.removeprefix("uuid:")
 
 
+@dataclass(frozen=True)
+class Attachment:
+    """A file that came with a submission; `xpath` is the question whose answer names it."""
+
+    uid: str
+    name: str
+    content: bytes = field(repr=False)
+    mimetype: str
+    xpath: str
+
+
 @dataclass
 class Stored:
-    """A submission: `row` is what the API shows, `xml` the bytes it came as, `former` its replaced uuids."""
+    """A submission: `row` is what the API shows, `xml` the bytes it came as, `former` its replaced uuids.
+
+    `files` are all that ever came for it: only those an answer names are shown. A `ghost` is listed and cannot be
+    deleted: the database never had it.
+    """
 
     row: Row
     xml: bytes
     root: str
     submitted_at: datetime
     former: list[str] = field(default_factory=list)
+    files: dict[str, Attachment] = field(default_factory=dict)
+    ghost: bool = False
 
     @property
     def id(self) -> int:
@@ -39,6 +56,22 @@ class Stored:
     def uuid(self) -> str:
         """The current instance id, without `uuid:`."""
         return str(self.row["_uuid"])
+
+
+def names_of_files(row: Row, files: Mapping[str, bytes]) -> dict[str, str]:
+    """{file name: path of the question that names it}, inside repeats too; others came for nothing."""
+    return {text: path for path, text in _texts(row) if text in files and not path.startswith(("_", "meta/"))}
+
+
+def _texts(row: Row) -> list[tuple[str, str]]:
+    found: list[tuple[str, str]] = []
+    for path, value in row.items():
+        if isinstance(value, str):
+            found.append((path, value))
+        elif isinstance(value, list) and not path.startswith("_"):
+            for one in value:
+                found += _texts(one)
+    return found
 
 
 def row_of(

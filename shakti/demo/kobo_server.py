@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
-from html import escape
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import urlencode
@@ -15,12 +14,13 @@ from shakti.demo.instances import as_kobo_sends, parse
 from shakti.demo.kobo_assets import Asset, Links
 from shakti.demo.kobo_call import BadRequestError, Call, ServerError, answer_json
 from shakti.demo.kobo_data import DataRoutes
-from shakti.demo.kobo_platform import CREATED, Platform, RefusedError
+from shakti.demo.kobo_openrosa import OPENROSA, OpenRosaRoutes
+from shakti.demo.kobo_permission import Permission
+from shakti.demo.kobo_platform import Pending, Platform, RefusedError
 from shakti.demo.kobo_projects import ProjectRoutes
 from shakti.demo.kobo_rows import Stored
 from shakti.demo.loopback import LoopbackServer, Request, Response, Route, compact
 
-OPENROSA = {"Content-Type": "text/xml; charset=utf-8", "X-OpenRosa-Version": "1.0"}
 HTML = {"Content-Type": "text/html; charset=utf-8"}
 PAGE_NOT_FOUND = Response(404, b"<h1>Page not found (404)</h1>", HTML)
 STATUS = {
@@ -36,6 +36,12 @@ class KoboServer(LoopbackServer):
 
     `clock` gives aware time; `token` is the account's API token; `first_id` the first `_id`; `import_polls` how often
     a poll of an import still says `created`.
+
+    What people do: `submit` (an edit has a `deprecatedID`), `review`, `delete`, `attach` (a file that comes later),
+    `duplicate`. What it does to them: `begin` (a row that becomes visible later than others with a higher number),
+    `haunt` (a failed commit leaves a ghost; the client's retry, `submit`, makes its twin), `resync` (ghosts go, the
+    times of clients change), `permission.lose()`, `.regain()`, `.only(roots)`, `.viewer()`, `platform.page_limit`,
+    `platform.full`, `platform.processing`. What the network does: `trouble`.
     """
 
     def __init__(
@@ -50,7 +56,7 @@ class KoboServer(LoopbackServer):
     ) -> None:
         super().__init__()
         self._folder = TemporaryDirectory(prefix="kobo-")
-        self._clock, self._token = clock, token
+        self.clock, self._token = clock, token
         self.platform = Platform(
             clock=clock,
             owner=owner,
@@ -62,8 +68,7 @@ class KoboServer(LoopbackServer):
             Route("GET", "/me/", self._me),
             *ProjectRoutes(self.platform, import_polls=import_polls).routes(),
             *DataRoutes(self.platform).routes("/api/v2/assets/{uid}/data/"),
-            Route("POST", "/submission", self._submission),
-            Route("POST", "/{owner}/submission", self._submission),
+            *OpenRosaRoutes(self.platform, url=lambda: self.url).routes(),
         )
 
     def close(self) -> None:
@@ -87,18 +92,56 @@ class KoboServer(LoopbackServer):
                     self.platform.attach(asset, name, (form_path.parent / name).read_bytes())
             return asset.uid
 
-    def submit(self, instance_xml: str, submitted_at: datetime | None = None) -> str:
+    @property
+    def permission(self) -> Permission:
+        """What the token may do, to be taken away and given back."""
+        return self.platform.permission
+
+    def submit(
+        self,
+        instance_xml: str,
+        submitted_at: datetime | None = None,
+        files: Mapping[str, bytes] | None = None,
+    ) -> str:
         """Send an instance of our form as Collect would have sent it from here; returns the root uuid.
 
         An instance with `deprecatedID` is an edit. Raises RefusedError as the platform would refuse it.
         """
         with self.lock:
-            asset = self._by_form_id(parse(instance_xml).get("id", ""))
-            if asset is None or asset.service is None:
-                raise RefusedError(404, "the instance's form is not deployed here")
-            xml = as_kobo_sends(instance_xml, asset.service.names).encode()
-            owner = self.platform.owner
-            return self.platform.receive(xml, by=owner, submitted_at=submitted_at)[2].root
+            owner, xml = self.platform.owner, self._as_sent(instance_xml)
+            return self.platform.receive(xml, by=owner, submitted_at=submitted_at, files=files)[2].root
+
+    def begin(self, instance_xml: str) -> Pending:
+        """A submission that has its number and its time already; it is seen after `commit`."""
+        with self.lock:
+            return self.platform.begin(self._as_sent(instance_xml), by=self.platform.owner)
+
+    def haunt(self, instance_xml: str) -> int:
+        """A submission whose commit fails: listed, but not in the database. Its `_id`; `submit` it again for its twin."""
+        with self.lock:
+            return self.platform.haunt(self._as_sent(instance_xml), by=self.platform.owner).id
+
+    def attach(self, root_uuid: str, name: str, content: bytes) -> None:
+        """A file arrives for a submission that is there."""
+        with self.lock:
+            self.platform.add_file(self._find(root_uuid)[1], name, content)
+
+    def duplicate(self, root_uuid: str) -> str:
+        """Copy a submission on the platform; returns the copy's root uuid."""
+        with self.lock:
+            return self.platform.duplicate(self._find(root_uuid)[1]).root
+
+    def resync(self) -> None:
+        """Fill all listings from the database again."""
+        with self.lock:
+            for asset in self.platform.assets.values():
+                self.platform.resync(asset)
+
+    def _as_sent(self, instance_xml: str) -> bytes:
+        asset = self._by_form_id(parse(instance_xml).get("id", ""))
+        if asset is None or asset.service is None:
+            raise RefusedError(404, "the instance's form is not deployed here")
+        return as_kobo_sends(instance_xml, asset.service.names).encode()
 
     def review(self, root_uuid: str, status: str) -> None:
         """Set a submission's validation status: approved, not_approved, on_hold or none."""
@@ -156,7 +199,7 @@ class KoboServer(LoopbackServer):
             if names is None:
                 continue
             known = True
-            if route.method == method:
+            if route.method in (method, request.method):
                 return self._run(route, request, names)
         if known:
             return answer_json(405, {"detail": f'Method "{request.method}" not allowed.'})
@@ -191,48 +234,17 @@ class KoboServer(LoopbackServer):
             "last_name": "",
             "email": f"{owner}@example.com",
             "is_superuser": False,
-            "server_time": self._clock().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "server_time": self.clock().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             "projects_url": call.link.plain(owner),
             "extra_details__uid": self.platform.user_uid,
         }
         return answer_json(200, about)
 
-    def _submission(self, call: Call) -> Response:
-        if call.names.get("owner", self.platform.owner) != self.platform.owner:
-            return Response(404, _message("Not found."), OPENROSA)
-        _, files = call.fields()
-        if "xml_submission_file" not in files:
-            raise ServerError
-        headers = OPENROSA | {"Location": self.url + call.request.path}
-        try:
-            status, asset, stored = self.platform.receive(
-                files["xml_submission_file"][1], by=self.platform.owner
-            )
-        except RefusedError as error:
-            return Response(error.status, _message(str(error)), headers)
-        if status != CREATED:
-            return Response(status, _message("Duplicate Instance"), headers)
-        return Response(status, self._receipt(asset, stored), headers)
-
-    def _receipt(self, asset: Asset, stored: Stored) -> bytes:
-        submitted, now = (
-            moment.astimezone(UTC).isoformat(timespec="microseconds")
-            for moment in (stored.submitted_at, self._clock())
-        )
-        return (
-            '<OpenRosaResponse xmlns="http://openrosa.org/http/response">\n'
-            "    <message>Successful submission.</message>\n"
-            '    <submissionMetadata xmlns="http://www.opendatakit.org/xforms" '
-            f'id="{asset.uid}"  instanceID="uuid:{stored.uuid}" submissionDate="{submitted}" '
-            f'isComplete="true" markedAsCompleteDate="{now}"/>\n'
-            "</OpenRosaResponse>\n"
-        ).encode()
-
 
 def _anonymous(request: Request) -> Response:
     """The answer without credentials, or with a scheme the API does not know: what is private is not there."""
     missing = "Authentication credentials were not provided."
-    if request.segments[-1:] == ("submission",):
+    if request.segments[-1:] in (("submission",), ("formList",)):
         body = f"<root><detail>{missing}</detail></root>".encode()
         return Response(401, body, OPENROSA | {"WWW-Authenticate": 'Digest realm="kobo"'})
     if request.segments[:3] in (("me",), ("api", "v2", "imports")):
@@ -245,12 +257,3 @@ def _anonymous(request: Request) -> Response:
 def _unauthorised(detail: str) -> Response:
     headers = {"Content-Type": "application/json", "WWW-Authenticate": "Session"}
     return Response(401, compact({"detail": detail}), headers)
-
-
-def _message(text: str) -> bytes:
-    return (
-        "<?xml version='1.0' encoding='UTF-8' ?>\n"
-        '<OpenRosaResponse xmlns="http://openrosa.org/http/response">\n'
-        f'        <message nature="">{escape(text)}</message>\n'
-        "</OpenRosaResponse>"
-    ).encode()

@@ -21,8 +21,9 @@ from connector import RunReport
 from reports import write_all
 from shakti import assembly
 from shakti.commands.bot import MODELS, settings_of
-from shakti.commands.data import show_lists, show_method, show_sightings, sync_once
+from shakti.commands.data import show_lists, show_method, sync_once
 from shakti.commands.keys import fresh_keys
+from shakti.commands.status import show_sightings
 from shakti.config import Config, read_config
 from shakti.demo.central_server import CentralServer
 from shakti.demo.kobo_server import KoboServer

@@ -223,8 +223,9 @@ class Scripted:
                 is_text = isinstance(reply.body, str)
                 body = (reply.body if is_text else json.dumps(reply.body)).encode()
                 kind = "text/html; charset=utf-8" if is_text else "application/json"
-                self.send_response(reply.status)
-                for name, value in {"Content-Type": kind, **reply.headers}.items():
+                self.send_response_only(reply.status)
+                dated = {"Date": self.date_time_string(), **reply.headers}
+                for name, value in {"Content-Type": kind, **dated}.items():
                     self.send_header(name, value)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()

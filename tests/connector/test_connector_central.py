@@ -20,11 +20,16 @@ from connector_worlds import (
     instance_id,
     instance_xml,
     noted,
+    write_workbook,
+)
+from connector_worlds import (
+    FORM as SMALL_FORM,
 )
 
 from connector import CentralSource, Counts, GiveUp, RetryLater, RunReport, Source, Store, sync
 from shakti.demo.central_server import CentralServer
-from shakti.demo.loopback import Request, Response
+from shakti.demo.trouble import Cut, Kind, Lost, broken, busy, login_page
+from shakti.demo.wire import Request, Response
 from xlsforms import load_form, marks
 
 EMAIL, PASSWORD = "reader@example.org", "a long passphrase"
@@ -314,3 +319,241 @@ def test_an_encrypted_row_waits_in_the_quarantine(store: Store) -> None:
     ):
         assert run(store, central).counts.quarantined == 1
     assert "encrypted" in store.quarantined()[0].reason
+
+
+def test_a_purged_row_ends_a_walk_in_silence_and_nothing_is_concluded(
+    store: Store, server: CentralServer, source: CentralSource, clock: Clock
+) -> None:
+    """The row a page's address names is gone: the server answers with no rows and without an error."""
+    submit(server, clock, range(1, 11))
+    pages = source.pages(None)
+    next(pages)
+    server.delete(instance_id(7))  # the last row of the first page
+    server.purge(instance_id(7))
+    with pytest.raises(RetryLater, match="counted 9 rows"):
+        list(pages)
+    assert run(store, source).ok
+    assert len(store.evaluations()) == 9
+
+
+def test_rows_deleted_and_purged_while_nobody_looked_are_gone(
+    store: Store, server: CentralServer, source: CentralSource, clock: Clock
+) -> None:
+    submit(server, clock, range(1, 11))
+    run(store, source)
+    server.delete(instance_id(4))
+    server.purge(instance_id(4))
+    clock.later(days=31)
+    assert run(store, source).counts.deleted == 1
+    assert len(store.evaluations()) == 9
+
+
+def test_a_row_that_was_long_in_coming_is_seen_by_the_number_of_rows(
+    store: Store, server: CentralServer, source: CentralSource, clock: Clock
+) -> None:
+    """Its times are those of the beginning of its transaction, older than what the next question asks for."""
+    submit(server, clock, range(1, 7))
+    late = server.begin(instance_xml(50))
+    clock.later(hours=1)
+    submit(server, clock, range(7, 11))
+    run(store, source)
+    late.commit()
+    assert run(store, source).counts.new == 1
+    assert run(store, source).counts.new == 0
+
+
+def test_a_large_form_is_not_listed_in_every_run(
+    store: Store, server: CentralServer, source: CentralSource, clock: Clock
+) -> None:
+    submit(server, clock, range(1, 11))
+    run(store, source)
+    assert run(store, source).counts == Counts(unchanged=10)  # a row may still be on its way among them
+    clock.later(minutes=11)
+    run(store, source)
+    assert run(store, source).counts == Counts(unchanged=1)  # none can be any more
+    server.requests.clear()
+    assert run(store, source).counts == Counts()
+    assert [request.parameter("$top") for request in server.requests] == ["4", "0"]
+
+
+def test_a_small_form_is_listed_in_every_run_and_costs_no_more(
+    store: Store, server: CentralServer, clock: Clock
+) -> None:
+    submit(server, clock, range(1, 11))
+    with reading(server, page_rows=100) as central:
+        for _ in range(3):
+            run(store, central)
+        server.requests.clear()
+        run(store, central)
+    assert len(server.requests) == 2
+    assert all("if-none-match" in request.headers for request in server.requests)
+
+
+def test_restores_and_deletions_that_balance_are_found_by_the_listing_that_is_due(
+    store: Store, server: CentralServer, clock: Clock
+) -> None:
+    submit(server, clock, range(1, 11))
+    with reading(server, now=clock) as central:
+        run(store, central)
+        server.delete(instance_id(4))
+        run(store, central)
+        clock.later(hours=1)
+        server.restore(instance_id(4))
+        server.delete(instance_id(5))
+        server.purge(instance_id(5))
+        run(store, central)
+        clock.later(hours=25)
+        run(store, central)
+    alive = {one.removeprefix("uuid:") for one in server.project.forms["small_evaluation"].submissions}
+    assert len(store.evaluations()) == len(alive) == 9
+
+
+def test_repeated_and_grouped_answers_of_an_edit_replace_the_old_ones_as_a_whole(
+    server: CentralServer, source: CentralSource, clock: Clock
+) -> None:
+    submit(server, clock, range(1, 2), core__village_size="1200")
+    server.submit(instance_xml(2, deprecated=1, core__bribe=""))
+    (page,) = source.pages(None)
+    assert "core/village_size" not in page.submissions[0].answers
+    assert "core/bribe" not in page.submissions[0].answers
+
+
+def test_tests_of_a_draft_are_never_read(
+    store: Store, server: CentralServer, source: CentralSource, clock: Clock
+) -> None:
+    form = server.project.forms["small_evaluation"]
+    server.platform.draft_again(form, form.versions[-1])
+    server.submit_draft(instance_xml(99))
+    submit(server, clock, range(1, 3))
+    assert run(store, source).counts == Counts(new=2)
+
+
+def test_an_encrypted_row_is_reported_and_the_others_are_read(
+    store: Store, server: CentralServer, source: CentralSource, clock: Clock
+) -> None:
+    submit(server, clock, range(1, 4))
+    server.encrypt(instance_id(2))
+    assert run(store, source).counts == Counts(new=2, quarantined=1)
+    assert "encrypted" in store.quarantined()[0].reason
+
+
+def test_a_lost_permission_deletes_nothing(
+    store: Store, server: CentralServer, source: CentralSource, clock: Clock
+) -> None:
+    submit(server, clock, range(1, 4))
+    run(store, source)
+    server.permission.lose()
+    report = run(store, source)
+    assert isinstance(report.error, GiveUp)
+    assert "right to view" in str(report.error)
+    server.permission.viewer()
+    assert run(store, source).ok
+    assert len(store.evaluations()) == 3
+
+
+def test_everybody_logged_out_is_no_trouble(
+    store: Store, server: CentralServer, source: CentralSource, clock: Clock
+) -> None:
+    submit(server, clock, range(1, 11))
+    pages = source.pages(None)
+    next(pages)
+    server.end_sessions()
+    assert sum(len(page.submissions) for page in pages) == 6
+
+
+def test_a_server_with_another_name_for_itself_is_read_all_the_same(clock: Clock, workbook: Path) -> None:
+    with CentralServer(
+        clock=clock, email=EMAIL, password=PASSWORD, domain="https://central.example.org"
+    ) as server:
+        server.deploy(workbook)
+        submit(server, clock, range(1, 11))
+        with reading(server) as central:
+            assert sum(len(page.submissions) for page in central.pages(None)) == 10
+
+
+@pytest.mark.parametrize("kind", [Cut(200), Lost(), busy(), broken(500), login_page()], ids=repr)
+def test_trouble_in_the_middle_of_a_run_loses_and_doubles_nothing(
+    store: Store, server: CentralServer, source: CentralSource, clock: Clock, kind: Kind
+) -> None:
+    """Whatever it is, it does not end: the run stops, the next one does what is left."""
+    submit(server, clock, range(1, 11))
+    server.trouble.every(kind, on="skiptoken")
+    assert isinstance(run(store, source).error, RetryLater)
+    server.trouble.calm()
+    assert run(store, source).ok
+    assert len(store.evaluations()) == 10
+
+
+def test_a_question_that_left_the_form_is_read_from_the_rows_own_xml(
+    tmp_path: Path, server: CentralServer, source: CentralSource, clock: Clock
+) -> None:
+    """The feed shows the fields of the version in service: the answer to a dropped question is not in it."""
+    submit(server, clock, range(1, 3))
+    shorter = SMALL_FORM.replace("2026112301", "2026112401")
+    without_bribe = "\n".join(line for line in shorter.splitlines() if "| bribe |" not in line)
+    write_workbook(without_bribe, tmp_path / "small_evaluation.xlsx")
+    server.deploy(tmp_path / "small_evaluation.xlsx")
+    clock.later(minutes=1)
+    server.submit(instance_xml(3, version="2026112401", core__bribe=""))
+    server.requests.clear()
+    (page,) = source.pages(None)
+    answers = {one.root_id[-1]: one.answers.get("core/bribe") for one in page.submissions}
+    assert answers == {"1": "no", "2": "no", "3": None}
+    assert (
+        sum(request.path.endswith(".xml") and "/submissions/" in request.path for request in server.requests)
+        == 2
+    )
+
+
+def test_broken_xml_waits_in_the_quarantine_when_it_must_be_read(
+    store: Store, server: CentralServer, source: CentralSource, clock: Clock
+) -> None:
+    """The server takes anything whose form id it can read, and shows what it could make of it."""
+    form = server.project.forms["small_evaluation"]
+    whole = instance_xml(1)
+    server.platform.submit(form, whole[: whole.index("<core>") + 30].encode())
+    submit(server, clock, range(2, 4))
+    assert run(store, source).counts == Counts(new=3)  # consent was given before it broke off
+
+
+WITH_PHOTO = SMALL_FORM.replace(
+    "|  | text | comment |", "|  | image | photo | A photo | | | | | |\n|  | text | comment |"
+)
+
+
+def test_a_file_that_comes_later_brings_its_row_again(tmp_path: Path, clock: Clock) -> None:
+    """No time and no ETag tells of it: rows that lack a file are asked for by name."""
+    write_workbook(WITH_PHOTO, tmp_path / "small_evaluation.xlsx")
+    with CentralServer(clock=clock, email=EMAIL, password=PASSWORD) as server:
+        server.deploy(tmp_path / "small_evaluation.xlsx")
+        submit(server, clock, range(1, 2), photo="a.jpg")
+        clock.later(hours=1)
+        submit(server, clock, range(2, 4))
+        with reading(server, page_rows=2) as central:
+            cursor: Any = None
+
+            def again() -> list[str]:
+                nonlocal cursor
+                pages = [*central.pages(cursor), *central.sweep(Everything())]
+                cursor = [page.cursor for page in pages if page.cursor is not None][-1]
+                return [one.root_id[-1] for page in pages for one in page.submissions]
+
+            assert again() == ["3", "2", "1"]
+            assert cursor["waiting"] == {instance_id(1): 0}
+            assert "1" not in again()
+            server.attach(instance_id(1), "a.jpg", b"jpeg")
+            assert "1" in again()
+            assert "1" not in again()
+
+
+class Everything:
+    """A store that holds every row as it is."""
+
+    def __len__(self) -> int:
+        return 3
+
+    def same(self, root_id: str, version_id: str, review: str) -> bool:
+        return True
+
+    def missing(self, listing: frozenset[str]) -> int:
+        return 0

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -134,3 +136,30 @@ def test_an_outbox_that_cannot_be_read_is_tried_again_later(store: Store, form: 
 def test_the_private_key_does_not_show_itself(outbox: Outbox, form: Form) -> None:
     source: Any = ChatSource(outbox, private_key=PAIR.private, forms=[form])
     assert PAIR.private not in repr(source)
+
+
+def test_an_outbox_on_another_machine_is_read_the_same_way(store: Store, empty_url: str, form: Form) -> None:
+    """It is a database with an address: the bot's side puts, ours takes and acknowledges over a connection of its own."""
+    with Outbox(empty_url, public_key=PAIR.public) as theirs, Outbox(empty_url) as ours:
+        for number in range(1, 6):
+            put(theirs, number)
+        assert run(store, ours, form).counts == Counts(new=5)
+        xml = "<data id='withdrawal'><receipt>4711815000</receipt></data>"
+        put(theirs, 9, kind="withdrawal", xml=xml)
+        put(theirs, 10, kind="alert", xml="<data id='alert'/>")
+        assert run(store, ours, form).counts.deleted == 5
+        assert [row.kind for row in theirs.take(0, 100)] == ["alert"]
+
+
+def test_an_acknowledgement_that_fails_is_told_and_the_rows_come_again(
+    store: Store, outbox: Outbox, form: Form, tmp_path: Path
+) -> None:
+    put(outbox, 1)
+    reader = sqlite3.connect(tmp_path / "outbox.db")
+    with closing(reader), Outbox(f"sqlite:///{tmp_path / 'outbox.db'}", wait_seconds=0.05) as impatient:
+        reader.execute("BEGIN IMMEDIATE")  # somebody is writing and does not come to an end
+        report = run(store, impatient, form)
+    assert isinstance(report.error, RetryLater)
+    assert "counts once" in str(report.error)
+    assert run(store, outbox, form).counts == Counts(unchanged=1)
+    assert outbox.take(0, 10) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -97,6 +98,16 @@ def test_an_unreadable_file_is_quarantined_with_its_reason_and_stops_nothing(
     assert path.exists()
 
 
+def test_what_could_not_be_read_is_looked_at_again_and_the_rest_is_not(folder: Path, form: Form) -> None:
+    leave(folder, "broken", instance_xml(1)[:200])
+    leave(folder, "whole", instance_xml(2))
+    source = CollectSource(folder, forms=[form])
+    (first,) = source.pages(None)
+    (again,) = source.pages(first.cursor)
+    assert [one.native_id for one in again.unreadable] == ["broken/broken.xml"]
+    assert again.submissions == ()
+
+
 def test_a_repaired_file_leaves_the_quarantine(store: Store, folder: Path, form: Form) -> None:
     path = leave(folder, "one", instance_xml(1)[:200])
     run(store, folder, form)
@@ -170,3 +181,100 @@ def test_a_folder_that_is_not_there_is_told(store: Store, tmp_path: Path, form: 
     report = run(store, tmp_path / "nowhere", form)
     assert isinstance(report.error, GiveUp)
     assert "nowhere is not there" in str(report.error)
+
+
+# other places and packings
+
+
+def packed(path: Path, files: dict[str, str]) -> Path:
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, text in files.items():
+            archive.writestr(name, text)
+    return path
+
+
+def test_a_zip_file_is_read_like_the_folder_it_holds(store: Store, folder: Path, form: Form) -> None:
+    packed(
+        folder / "phone 7.zip",
+        {
+            "instances/one/one.xml": instance_xml(1),
+            "instances/one/photo.jpg": "no instance",
+            "__MACOSX/instances/one/._one.xml": "rubbish",
+            "instances/two/two.xml": instance_xml(2)[:300],
+        },
+    )
+    leave(folder, "three", instance_xml(3))
+    assert run(store, folder, form).counts == Counts(new=2, quarantined=1)
+    assert store.quarantined()[0].native_id == "phone 7.zip/instances/two/two.xml"
+    packed(folder / "phone 7.zip", {"one.xml": instance_xml(1), "four.xml": instance_xml(4)})
+    assert run(store, folder, form).counts == Counts(new=1, unchanged=1)
+    assert run(store, folder, form).counts == Counts()
+
+
+def test_the_folder_itself_may_be_a_zip_file(store: Store, tmp_path: Path, form: Form) -> None:
+    path = packed(tmp_path / "phone.zip", {"a.xml": instance_xml(1), "b.xml": instance_xml(2, deprecated=1)})
+    assert run(store, path, form).counts == Counts(new=1)
+
+
+def test_a_zip_file_that_was_cut_waits_and_stops_nothing(store: Store, folder: Path, form: Form) -> None:
+    whole = packed(folder / "phone.zip", {"one.xml": instance_xml(1)}).read_bytes()
+    (folder / "phone.zip").write_bytes(whole[:200])
+    leave(folder, "two", instance_xml(2))
+    assert run(store, folder, form).counts == Counts(new=1, quarantined=1)
+    assert "copy it again" in store.quarantined()[0].reason
+    (folder / "phone.zip").write_bytes(whole)
+    assert run(store, folder, form).counts == Counts(new=1)
+
+
+def test_a_file_with_a_false_size_in_a_zip_is_not_unpacked_without_end(
+    store: Store, folder: Path, form: Form
+) -> None:
+    with zipfile.ZipFile(folder / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("one.xml", b"<data>" + b" " * 50_000_000)
+    assert run(store, folder, form).counts == Counts(quarantined=1)
+
+
+def test_briefcases_folders_are_read_and_its_blank_forms_passed_over(
+    store: Store, folder: Path, form: Form
+) -> None:
+    base = folder / "ODK Briefcase Storage" / "forms" / "A small evaluation"
+    for number in (1, 2):
+        place = base / "instances" / f"uuid{number}"
+        place.mkdir(parents=True)
+        (place / "submission.xml").write_text(instance_xml(number), encoding="utf-8")
+    (base / "A small evaluation.xml").write_text(form.xform, encoding="utf-8")
+    assert run(store, folder, form).counts == Counts(new=2)
+    assert store.quarantined() == []
+
+
+def test_a_file_is_opened_again_only_when_it_was_replaced(store: Store, folder: Path, form: Form) -> None:
+    path = leave(folder, "one", instance_xml(1, core__respect="1"))
+    run(store, folder, form)
+    path.write_text(instance_xml(1, core__respect="5"), encoding="utf-8")  # of the same length
+    assert run(store, folder, form).counts.seen == 1
+    assert run(store, folder, form).counts.seen == 0
+
+
+def test_a_run_that_broke_off_reads_its_files_again(folder: Path, form: Form) -> None:
+    for number in range(1, 9):
+        leave(folder, f"e{number}", instance_xml(number))
+    source = CollectSource(folder, forms=[form], files_per_page=3)
+    assert [page.cursor is None for page in source.pages(None)] == [True, True, False]
+
+
+def test_a_superseded_file_is_settled(folder: Path, form: Form) -> None:
+    """One that waited in the quarantine need not wait for anything any more."""
+    leave(folder, "a", instance_xml(1))
+    leave(folder, "b", instance_xml(2, deprecated=1))
+    (page,) = CollectSource(folder, forms=[form]).pages(None)
+    assert page.settled == ("a/a.xml",)
+
+
+@pytest.mark.parametrize("deprecated", [None, 1])
+def test_a_copy_in_the_quarantine_is_read_as_the_file_is(
+    folder: Path, form: Form, deprecated: int | None
+) -> None:
+    leave(folder, "one", instance_xml(2, deprecated=deprecated))
+    source = CollectSource(folder, forms=[form])
+    (page,) = source.pages(None)
+    assert source.reread("one/one.xml", instance_xml(2, deprecated=deprecated)) == page.submissions[0]

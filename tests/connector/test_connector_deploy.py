@@ -241,7 +241,10 @@ def test_a_new_version_replaces_the_one_before_and_says_what_changed(
     )
     outcome = run(store, platform, newer)
     assert in_service(server) == ("2026112302", LISTS)
-    assert outcome.changes == ("new: comment",)
+    assert outcome.changes == (
+        "the version was raised from 2026112301 to 2026112302.",
+        "question comment was added (text).",
+    )
     assert store.form(FORM_ID, "2026112301") is not None
     assert store.form(FORM_ID, "2026112302") is not None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import pytest
 from connector_worlds import (
     ANSWERS,
     AT_ONCE,
+    FORM,
     KEYS,
     NOW,
     Asked,
@@ -21,12 +22,14 @@ from connector_worlds import (
     instance_id,
     instance_xml,
     noted,
+    write_workbook,
 )
 
 from connector import Counts, GiveUp, KoboSource, RetryLater, RunReport, SkipRecord, Source, Store, sync
 from connector.kobo_content import form_version_of
 from shakti.demo.kobo_server import KoboServer
-from shakti.demo.loopback import Request, Response
+from shakti.demo.trouble import Cut, Instead, Kind, Lost, broken, busy, login_page
+from shakti.demo.wire import Request, Response
 from xlsforms import load_form, marks
 
 TOKEN = "0123456789abcdef0123456789abcdef01234567"
@@ -34,8 +37,17 @@ ASSET = "aAXZzKBQxxZs5HnHGdJZDX"
 VERSION = "vxjPgPH9wBUQsiEvBx46ci"
 
 
-def clock() -> dt.datetime:
-    return NOW
+@dataclass
+class Clock:
+    """A clock that stands where the test puts it."""
+
+    now: dt.datetime = NOW
+
+    def __call__(self) -> dt.datetime:
+        return self.now
+
+    def later(self, **time: float) -> None:
+        self.now += dt.timedelta(**time)
 
 
 class Faltering(KoboServer):
@@ -48,7 +60,12 @@ class Faltering(KoboServer):
 
 
 @pytest.fixture
-def server() -> Iterator[Faltering]:
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def server(clock: Clock) -> Iterator[Faltering]:
     with Faltering(clock=clock, token=TOKEN, first_id=1001) as running:
         yield running
 
@@ -60,6 +77,24 @@ def source(server: KoboServer, workbook: Path) -> Iterator[KoboSource]:
         server.url, token=TOKEN, asset=server.deploy(workbook), patience=AT_ONCE, page_rows=4
     ) as kobo:
         yield kobo
+
+
+@pytest.fixture
+def large(server: KoboServer, workbook: Path, clock: Clock) -> Iterator[KoboSource]:
+    """To this one twelve rows are a large project: four fit a page, two are the overlap."""
+    uid = server.deploy(workbook)
+    with KoboSource(
+        server.url, token=TOKEN, asset=uid, patience=AT_ONCE, page_rows=4, overlap_rows=2, now=clock
+    ) as kobo:
+        yield kobo
+
+
+@pytest.fixture
+def twelve(store: Store, server: KoboServer, large: KoboSource) -> None:
+    """Twelve rows are there and were read."""
+    for number in range(1, 13):
+        server.submit(instance_xml(number))
+    assert run(store, large).counts.new == 12
 
 
 @pytest.fixture
@@ -76,7 +111,7 @@ def store(sqlite_url: str) -> Iterator[Store]:
 
 
 def run(store: Store, source: Source, **options: Any) -> RunReport:
-    (report,) = sync(store, [source], now=clock, **options)
+    (report,) = sync(store, [source], now=lambda: NOW, **options)
     return report
 
 
@@ -150,7 +185,7 @@ def test_the_platforms_copy_of_our_forms_means_what_the_workbook_means(name: str
     path = Path(__file__).resolve().parents[2] / "xlsforms" / f"{name}.xlsx"
     ours = load_form(path)
     with (
-        KoboServer(clock=clock, token=TOKEN) as server,
+        KoboServer(clock=Clock(), token=TOKEN) as server,
         KoboSource(server.url, token=TOKEN, asset=server.deploy(path), patience=AT_ONCE) as kobo,
     ):
         theirs = kobo.form_version(next(iter(server.platform.assets)), "")
@@ -252,16 +287,37 @@ def test_an_empty_listing_deletes_nothing(store: Store, server: KoboServer, sour
     assert len(store.evaluations()) == 1
 
 
-def test_a_404_deletes_nothing_and_names_the_asset(
+def test_a_lost_permission_deletes_nothing_and_is_told_from_a_wrong_uid(
     store: Store, server: KoboServer, source: KoboSource
 ) -> None:
+    """Both answer 404, and so does a deleted project."""
     server.submit(instance_xml(1))
     run(store, source)
-    server.interrupt(Response(404, b'{"detail": "Not found."}', {"Content-Type": "application/json"}))
+    server.permission.lose()
     report = run(store, source)
     assert isinstance(report.error, GiveUp)
-    assert "shows no project" in str(report.error)
+    assert "and not its submissions" in str(report.error)
+    server.permission.regain()
+    assert run(store, source).ok
+    server.platform.assets.clear()
+    assert "shows no project" in str(run(store, source).error)
     assert len(store.evaluations()) == 1
+
+
+def test_an_account_that_sees_some_rows_only_deletes_nothing(
+    store: Store, server: KoboServer, source: KoboSource
+) -> None:
+    """A user with row-level permission gets fewer rows, and nothing in the answer says so."""
+    for number in range(1, 11):
+        server.submit(instance_xml(number))
+    run(store, source)
+    server.permission.only(*(instance_id(number) for number in range(1, 10)))
+    report = run(store, source)
+    assert isinstance(report.error, GiveUp)
+    assert "only some submissions" in str(report.error)
+    assert len(store.evaluations()) == 10
+    server.permission.regain()
+    assert run(store, source).counts == Counts(unchanged=10)
 
 
 def test_a_listing_that_breaks_off_deletes_nothing(
@@ -271,8 +327,8 @@ def test_a_listing_that_breaks_off_deletes_nothing(
         server.submit(instance_xml(number))
     run(store, source)
     server.delete(instance_id(10))
-    # The sweep's second page fails, and goes on failing.
-    server.fails = lambda request: "fields" in dict(request.query) and "1004" in request.parameter("query")
+    # The second page fails, and goes on failing.
+    server.fails = lambda request: "1004" in (request.parameter("query") or "")
     report = run(store, source)
     assert isinstance(report.error, RetryLater)
     assert len(store.evaluations()) == 10
@@ -322,11 +378,237 @@ def test_a_version_the_platform_lost_waits_in_the_quarantine(
     assert store.quarantined() == []
 
 
-def test_a_row_that_failed_half_way_counts_once(store: Store, server: KoboServer, source: KoboSource) -> None:
-    """A ghost: the first request failed after the row was listed, the client's retry made a second row."""
+def test_a_ghost_and_its_twin_count_once(store: Store, server: KoboServer, source: KoboSource) -> None:
+    """The first request failed after the row was listed, the client's retry made a second row of the same root."""
+    ghost = server.haunt(instance_xml(1))
     server.submit(instance_xml(1))
-    asset = next(iter(server.platform.assets.values()))
-    (ghost,) = asset.rows.values()
-    asset.rows[ghost.id + 1] = replace(ghost, row=ghost.row | {"_id": ghost.id + 1})
+    assert len(next(iter(server.platform.assets.values())).rows) == 2
+    assert ghost == 1001
     assert run(store, source).counts == Counts(new=1)
     assert run(store, source).counts == Counts(unchanged=1)
+
+
+def test_of_a_ghost_and_an_edited_twin_the_twin_counts(
+    store: Store, server: KoboServer, large: KoboSource, twelve: None, clock: Clock
+) -> None:
+    server.haunt(instance_xml(20))
+    server.submit(instance_xml(20))
+    server.submit(instance_xml(21, deprecated=20, core__respect="1"))
+    run(store, large)
+    for number in range(30, 36):  # the two rows are beyond the overlap
+        server.submit(instance_xml(number))
+    for _ in range(2):
+        clock.later(hours=7)  # a listing is due: it shows both
+        assert run(store, large).ok
+    assert [one["values"]["respect"] for one in store.evaluations()].count(1.0) == 1
+    server.resync()  # the ghost goes, and nothing with it
+    assert run(store, large).counts.deleted == 0
+    assert len(store.evaluations()) == 19
+
+
+# a project of more than a page: it is not listed in every run
+
+
+def asked(server: KoboServer) -> list[str]:
+    return [request.path.rsplit("/", 2)[-2] for request in server.requests]
+
+
+@pytest.mark.parametrize("viewer", [True, False])
+def test_a_run_without_news_is_three_requests_at_most(
+    store: Store, server: KoboServer, large: KoboSource, twelve: None, viewer: bool
+) -> None:
+    if viewer:
+        server.permission.viewer()
+    run(store, large)
+    server.requests.clear()
+    assert run(store, large).counts == Counts(unchanged=2)
+    # Who may only view is told so once, and asks no more.
+    assert asked(server) == ["data", "data"] if viewer else ["data", "history", "data"]
+
+
+def test_a_first_walk_is_not_followed_by_a_listing(
+    store: Store, server: KoboServer, large: KoboSource, twelve: None
+) -> None:
+    assert asked(server).count("data") == 3 + 1  # the last one asks for the number of rows
+
+
+def test_a_project_of_one_page_is_read_with_one_request(
+    store: Store, server: KoboServer, wide: KoboSource
+) -> None:
+    server.submit(instance_xml(1))
+    run(store, wide)
+    server.requests.clear()
+    assert run(store, wide).counts == Counts(unchanged=1)
+    assert asked(server) == ["data"]
+
+
+def test_the_history_tells_of_an_edit_and_a_review_at_once(
+    store: Store, server: KoboServer, large: KoboSource, twelve: None, clock: Clock
+) -> None:
+    clock.later(hours=1)
+    server.submit(instance_xml(90, deprecated=2, core__respect="1"))
+    server.review(instance_id(3), "on_hold")
+    server.requests.clear()
+    assert run(store, large).counts == Counts(edited=2, unchanged=2)
+    assert not any("fields" in dict(one.query) and one.parameter("limit") == "4" for one in server.requests)
+    server.requests.clear()
+    clock.later(minutes=1)
+    assert run(store, large).counts == Counts(
+        unchanged=2
+    )  # what the overlap of the history shows again is known
+    assert len(server.requests) == 3
+
+
+def test_who_may_not_read_the_history_sees_an_edit_when_a_listing_is_due(
+    store: Store, server: KoboServer, large: KoboSource, clock: Clock
+) -> None:
+    server.permission.viewer()
+    for number in range(1, 13):
+        server.submit(instance_xml(number))
+    run(store, large)
+    server.submit(instance_xml(90, deprecated=2, core__respect="1"))
+    server.review(instance_id(3), "approved")
+    assert run(store, large).counts.edited == 0
+    clock.later(hours=7)
+    assert run(store, large).counts.edited == 2
+    assert run(store, large).counts.edited == 0
+
+
+def test_a_clock_that_was_put_back_makes_a_listing_due(
+    store: Store, server: KoboServer, large: KoboSource, twelve: None, clock: Clock
+) -> None:
+    server.permission.viewer()
+    server.submit(instance_xml(90, deprecated=2, core__respect="1"))
+    clock.later(days=-30)
+    assert run(store, large).counts.edited == 1
+
+
+def test_a_deletion_is_seen_by_the_number_of_rows(
+    store: Store, server: KoboServer, large: KoboSource, twelve: None
+) -> None:
+    server.permission.viewer()
+    server.delete(instance_id(3))
+    server.submit(instance_xml(40))
+    assert run(store, large).counts == Counts(new=1, deleted=1, unchanged=2)
+
+
+@pytest.mark.parametrize("between", [1, 5])
+def test_a_row_that_becomes_visible_late_is_taken(
+    store: Store, server: KoboServer, large: KoboSource, twelve: None, between: int
+) -> None:
+    """Its number and its time were taken before; with five others between it stands below the overlap."""
+    late = server.begin(instance_xml(50, core__respect="1"))
+    for number in range(60, 60 + between):
+        server.submit(instance_xml(number))
+    assert run(store, large).counts.new == between
+    late.commit()
+    assert run(store, large).counts.new == 1
+    assert run(store, large).counts.new == 0
+
+
+def test_a_time_that_the_client_chose_does_not_hide_a_row(
+    store: Store, server: KoboServer, large: KoboSource, twelve: None
+) -> None:
+    chosen = instance_xml(70).replace("<data ", '<data submissionDate="2012-05-05T10:00:00.000+02:00" ')
+    server.submit(chosen)
+    row = next(reversed(next(iter(server.platform.assets.values())).rows.values())).row
+    row["_submission_time"] = "2012-05-05T10:00:00"
+    assert run(store, large).counts.new == 1
+
+
+def test_a_deleted_row_that_is_sent_again_comes_back(
+    store: Store, server: KoboServer, large: KoboSource, twelve: None
+) -> None:
+    server.delete(instance_id(3))
+    run(store, large)
+    assert len(store.evaluations()) == 11
+    server.submit(instance_xml(3))  # a new number, the same root
+    run(store, large)
+    assert len(store.evaluations()) == 12
+
+
+def test_a_page_limit_of_the_server_is_no_end(store: Store, server: KoboServer, wide: KoboSource) -> None:
+    server.platform.page_limit = 5
+    for number in range(1, 13):
+        server.submit(instance_xml(number))
+    assert run(store, wide).counts == Counts(new=12)
+
+
+def test_an_empty_page_after_one_that_announced_more_is_no_end(
+    store: Store, server: KoboServer, large: KoboSource
+) -> None:
+    """An operator that the server does not know is no error there: it matches nothing."""
+    for number in range(1, 13):
+        server.submit(instance_xml(number))
+    nothing = Response(
+        200, b'{"count":0,"next":null,"previous":null,"results":[]}', {"Content-Type": "application/json"}
+    )
+    server.trouble.next(Instead(nothing), on='{"_id": {"$gt": 1004}}')
+    report = run(store, large)
+    assert isinstance(report.error, RetryLater)
+    assert "announces 8 more rows" in str(report.error)
+    assert run(store, large).ok
+    assert len(store.evaluations()) == 12
+
+
+@pytest.mark.parametrize("kind", [Cut(200), Lost(), busy(), broken(500), login_page()], ids=repr)
+def test_trouble_in_the_middle_of_a_run_loses_and_doubles_nothing(
+    store: Store, server: KoboServer, large: KoboSource, twelve: None, kind: Kind
+) -> None:
+    """Whatever it is, it does not end: the run stops, the next one does what is left."""
+    for number in range(30, 36):
+        server.submit(instance_xml(number))
+    server.delete(instance_id(1))
+    server.trouble.every(kind, on="fields")
+    report = run(store, large)
+    assert isinstance(report.error, RetryLater)
+    server.trouble.calm()
+    assert run(store, large).ok
+    assert len(store.evaluations()) == 17
+
+
+WITH_PHOTO = FORM.replace(
+    "|  | text | comment |", "|  | image | photo | A photo | | | | | |\n|  | text | comment |"
+)
+
+
+def test_a_file_that_comes_later_brings_its_row_again(tmp_path: Path, server: KoboServer) -> None:
+    """No number, no time and no history tells of it: rows that lack a file are asked for by their number."""
+    write_workbook(WITH_PHOTO, tmp_path / "small_evaluation.xlsx")
+    uid = server.deploy(tmp_path / "small_evaluation.xlsx")
+    with KoboSource(
+        server.url, token=TOKEN, asset=uid, patience=AT_ONCE, page_rows=4, overlap_rows=2
+    ) as kobo:
+        server.submit(instance_xml(1, photo="a.jpg"))
+        for number in range(2, 13):
+            server.submit(instance_xml(number))
+        held = Everything()
+        cursor = [page.cursor for page in kobo.pages(None)][-1]
+        cursor = [page.cursor for page in kobo.sweep(held)][-1]
+        assert cursor is not None
+        assert cursor["waiting"] == {"1001": 0}
+
+        def again() -> list[str]:
+            nonlocal cursor
+            pages = [*kobo.pages(cursor), *kobo.sweep(held)]
+            cursor = [page.cursor for page in pages if page.cursor is not None][-1]
+            return [one.native_id for page in pages for one in page.submissions if one.native_id == "1001"]
+
+        assert again() == []
+        server.attach(instance_id(1), "a.jpg", b"jpeg")
+        assert again() == ["1001"]
+        assert again() == []
+        assert cursor["waiting"] == {}
+
+
+class Everything:
+    """A store that holds every row as it is."""
+
+    def __len__(self) -> int:
+        return 12
+
+    def same(self, root_id: str, version_id: str, review: str) -> bool:
+        return True
+
+    def missing(self, listing: frozenset[str]) -> int:
+        return 0

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from connector import GiveUp, only_one
+from connector import GiveUp, is_locked, only_one
 
 PROGRAM = """
 import datetime, pathlib, sys, time
@@ -96,3 +96,53 @@ def test_the_lock_is_held_within_one_program_too(tmp_path: Path) -> None:
         only_one(tmp_path / "lock"),
     ):
         pass
+
+
+LOOKING = """
+import datetime, pathlib, sys, threading, time
+from connector import run_forever
+
+folder, stop = pathlib.Path(sys.argv[1]), threading.Event()
+
+def job():
+    for number in range(1000):
+        time.sleep(0.5)
+        (folder / "begun").touch()
+        (folder / "pages").write_text(str(number + 1))
+        if stop.is_set():
+            break
+
+now = lambda: datetime.datetime.now(datetime.UTC)
+run_forever(job, every_minutes=60, lock_path=folder / "lock", now=now, stop=stop)
+print("bye")
+"""
+
+
+def test_a_job_that_looks_at_the_stop_ends_at_the_page_it_is_at_however_often_it_is_asked(
+    tmp_path: Path,
+) -> None:
+    running = subprocess.Popen(
+        [sys.executable, "-W", "error", "-c", LOOKING, str(tmp_path)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        cwd=Path(__file__).resolve().parents[2],
+    )
+    try:
+        wait_for(tmp_path / "begun")
+        for _ in range(3):
+            running.send_signal(signal.SIGTERM)
+            time.sleep(0.1)  # signals that wait together are one
+        said, _ = running.communicate(timeout=90)
+    finally:
+        running.kill()
+        running.wait()
+    assert (running.returncode, said) == (0, "bye\n")
+    assert int((tmp_path / "pages").read_text()) < 1000
+
+
+def test_whether_a_scheduler_runs_can_be_seen_from_outside(tmp_path: Path) -> None:
+    assert not is_locked(tmp_path / "lock")
+    with only_one(tmp_path / "lock"):
+        assert is_locked(tmp_path / "lock")
+    assert not is_locked(tmp_path / "lock")

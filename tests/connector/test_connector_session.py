@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 from connector_worlds import AT_ONCE, Asked, Reply, Scripted
 
-from connector import GiveUp, RetryLater
+from connector import GiveUp, Patience, RetryLater
 from connector.session import Body, HttpSession, RefusedWrite, Upload
 
 SECRET = "Token s3cr3t-0123456789"
 WORDS = "does not accept the token in KOBO_TOKEN; make a new one under Account settings → Security and put it there"
 
 
-def session(url: str) -> HttpSession:
+def session(url: str, patience: Patience = AT_ONCE) -> HttpSession:
     return HttpSession(
         url,
         service="KoboToolbox",
         authorization=lambda: SECRET,
         unauthorized=WORDS,
-        patience=AT_ONCE,
+        patience=patience,
         timeout=(2.0, 2.0),
     )
 
@@ -179,26 +180,93 @@ def test_a_busy_server_is_asked_again() -> None:
     assert len(server.asked) == 3
 
 
-def test_a_post_is_never_repeated() -> None:
-    with talking(Reply({}, 503), Reply({"ok": True})) as (server, http), pytest.raises(RetryLater):
-        http.post_json("v1/sessions", {"email": "a"})
-    assert len(server.asked) == 1
+def test_opening_a_session_is_repeated_because_it_changes_nothing() -> None:
+    with talking(Reply({}, 503), Reply({"token": "t"})) as (server, http):
+        assert http.post_json("v1/sessions", {"email": "a"}) == {"token": "t"}
+    assert [asked.method for asked in server.asked] == ["POST", "POST"]
 
 
-def test_retry_after_is_respected() -> None:
-    busy = Reply({}, 429, {"Retry-After": "1"})
-    with answering(busy, Reply({"ok": True})) as server, session(server.url) as http:
-        before = time.monotonic()
+@dataclass
+class Waits:
+    """Patience that notes how long it would have waited."""
+
+    seconds: list[float] = field(default_factory=list)
+
+    def patience(self, **options: Any) -> Patience:
+        return Patience(sleep=self.seconds.append, draw=lambda: 0.5, **options)
+
+
+@pytest.fixture
+def waits() -> Waits:
+    return Waits()
+
+
+def test_pauses_double_and_scatter_and_have_an_end(waits: Waits) -> None:
+    busy = Reply({}, 503)
+    with answering(busy) as server, session(server.url, waits.patience(tries=4, jitter=1)) as http:
+        with pytest.raises(RetryLater, match="busy"):
+            http.get("api/")
+        assert len(server.asked) == 5
+    assert waits.seconds == [1.5, 2.5, 4.5, 8.5]
+
+
+def test_a_server_that_names_its_time_in_seconds_is_given_it(waits: Waits) -> None:
+    busy = Reply({}, 429, {"Retry-After": "7"})
+    with answering(busy, Reply({})) as server, session(server.url, waits.patience()) as http:
         http.get("api/")
-        assert time.monotonic() - before >= 1
+    assert waits.seconds == [7.0]
 
 
-def test_retry_after_is_not_waited_for_longer_than_allowed() -> None:
+def test_a_server_that_names_its_time_as_a_date_is_given_it_by_its_own_clock(waits: Waits) -> None:
+    day = "Mon, 23 Nov 2026 06:00:"
+    busy = Reply({}, 429, {"Retry-After": f"{day}20 GMT", "Date": f"{day}05 GMT"})
+    with answering(busy, Reply({})) as server, session(server.url, waits.patience()) as http:
+        http.get("api/")
+    assert waits.seconds == [15.0]
+
+
+@pytest.mark.parametrize("text", ["soon", "-5", "Mon, 99 Nov 2026", ""])
+def test_a_retry_after_that_says_nothing_changes_nothing(text: str, waits: Waits) -> None:
+    busy = Reply({}, 429, {"Retry-After": text})
+    with answering(busy, Reply({})) as server, session(server.url, waits.patience()) as http:
+        http.get("api/")
+    assert waits.seconds == [1.5]
+
+
+def test_a_server_that_asks_for_too_long_is_left_alone_until_the_next_run(waits: Waits) -> None:
     busy = Reply({}, 429, {"Retry-After": "3600"})
-    with talking(busy, Reply({"ok": True})) as (_, http):
-        before = time.monotonic()
+    with answering(busy) as server, session(server.url, waits.patience()) as http:
+        with pytest.raises(RetryLater, match="left alone for 3600 seconds") as caught:
+            http.get("api/")
+        assert len(server.asked) == 1
+    assert (caught.value.after, waits.seconds) == (3600.0, [])
+
+
+def test_all_waits_of_a_request_together_have_a_cap(waits: Waits) -> None:
+    busy = Reply({}, 429, {"Retry-After": "40"})
+    with (
+        answering(busy) as server,
+        session(server.url, waits.patience(tries=9, total=100)) as http,
+        pytest.raises(RetryLater),
+    ):
         http.get("api/")
-        assert time.monotonic() - before < 30
+    assert waits.seconds == [40.0, 40.0]
+
+
+def test_a_server_that_is_not_there_is_tried_once_more_and_not_for_long(waits: Waits) -> None:
+    with Scripted(lambda _: Reply({})) as server:
+        address = server.url
+    with session(address, waits.patience()) as http, pytest.raises(RetryLater) as caught:
+        http.get("api/")
+    assert caught.value.unreachable
+    assert waits.seconds == [1.5]
+
+
+def test_an_answer_that_broke_off_is_asked_for_again(waits: Waits) -> None:
+    cut = Reply({"results": [1, 2, 3]}, cut_at=5)
+    with answering(cut, Reply({"results": []})) as server, session(server.url, waits.patience()) as http:
+        assert http.get_json("api/") == {"results": []}
+    assert len(server.asked) == 2
 
 
 @pytest.mark.parametrize(

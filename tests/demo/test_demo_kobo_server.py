@@ -199,6 +199,13 @@ def test_a_read_gives_the_recorded_json_in_the_recorded_order(replayed: Replay, 
         assert json.dumps(answer.json) == json.dumps(renamed(response["body"], replayed.names))
 
 
+def test_every_recorded_exchange_has_the_recorded_headers(replayed: Replay) -> None:
+    for exchange, answer in zip(replayed.exchanges, replayed.answers.values(), strict=True):
+        given = {name.lower(): value for name, value in answer.headers.items()}
+        for name, value in renamed(exchange["response"]["headers"], replayed.names).items():
+            assert (exchange["note"], given[name.lower()]) == (exchange["note"], value)
+
+
 def test_deployment_and_asset_read_as_recorded(replayed: Replay) -> None:
     for note in ("first deployment", "the asset after deployment"):
         expected = renamed(by_note(replayed.exchanges, note)["response"]["body"], replayed.names)

@@ -124,6 +124,26 @@ def test_changed_lists_are_pushed_alone(
     assert writes(servers[to]) == 3
 
 
+def test_a_form_that_is_not_deployed_yet_is_named_and_the_others_get_their_lists(
+    shakti: Shakti, servers: dict[str, LoopbackServer], tmp_path: Path
+) -> None:
+    shutil.copy(FORMS / "duty_bearer_evaluation.xlsx", tmp_path / "forms")
+    config = tmp_path / "config.yml"
+    config.write_text(
+        config.read_text().replace("forms: [", "forms: [forms/duty_bearer_evaluation.xlsx, ", 1)
+    )
+    none = shakti("providers", "push", "kobo")
+    assert none.returncode == 1
+    assert "duty_bearer_evaluation is not on" in error(none)
+    shakti("forms", "deploy", "kobo", "forms/services_checkin.xlsx")
+    with (tmp_path / "forms" / "collectors.csv").open("a", encoding="utf-8") as file:
+        file.write("c99,c99,office_sample\n")
+    pushed = shakti("providers", "push", "kobo")
+    assert pushed.returncode == 0
+    assert "services_checkin: sent collectors.csv (13 entries)" in pushed.stdout
+    assert "duty_bearer_evaluation is not on" in pushed.stderr
+
+
 def test_a_broken_list_stops_everything(
     shakti: Shakti, servers: dict[str, LoopbackServer], tmp_path: Path
 ) -> None:

@@ -53,6 +53,23 @@ def written(book: dict[str, Sheet], folder: Path) -> Path:
     return path
 
 
+def as_text(book: dict[str, Sheet], folder: Path, suffix: str) -> Path:
+    """The same as a markdown table (.md) or with all sheets below one another (.csv)."""
+    before, between, after = ("| ", " | ", " |") if suffix == ".md" else ("", ",", "")
+    lines = []
+    for title, rows in book.items():
+        header = list(dict.fromkeys(column for row in rows for column in row))
+        lines.append([title])
+        lines += [
+            ["", *cells] for cells in (header, *([row.get(column, "") for column in header] for row in rows))
+        ]
+    quoted = [[f'"{cell.replace(chr(34), chr(34) * 2)}"' for cell in cells] for cells in lines]
+    path = folder / f"sample{suffix}"
+    text = "\n".join(before + between.join(cells) + after for cells in (lines if suffix == ".md" else quoted))
+    path.write_text(text + "\n", encoding="utf-8")
+    return path
+
+
 def found(book: dict[str, Sheet], folder: Path) -> list[Finding]:
     """Everything about this book but the note that it has no recordings."""
     return [f for f in check(written(book, folder)) if "recording" not in f.message]

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 COLUMNS = (
     "type", "name", "required", "relevant", "constraint", "calculation", "choice_filter", "default",
-    "trigger", "parameters",
+    "trigger", "parameters", "repeat_count",
 )  # fmt: skip
 LANGUAGES = ("English (en)", "বাংলা (bn)")
 NAMES = ("a", "b", "c", "d")
@@ -52,11 +52,12 @@ Draw = Callable[..., Any]
 
 @dataclass(frozen=True)
 class Known:
-    """A field that expressions may read, and the name of the repeat it stands in."""
+    """A field that expressions may read, the name of the repeat it stands in, and of what directly holds it."""
 
     name: str
     kind: str
     repeat: str | None
+    holder: str | None
 
 
 @dataclass
@@ -80,16 +81,18 @@ class Node:
 @dataclass(frozen=True)
 class Generated:
     """A form as a markdown table, the attached list if any, its languages, the kinds of
-    its questions by name, and the paths of its repeats."""
+    its questions by name, and the paths of its repeats; of those `open` that take another instance."""
 
     markdown: str
     places: str | None
     languages: tuple[str, ...]
     kinds: dict[str, str] = field(repr=False)
     repeats: tuple[str, ...] = ()
+    open: tuple[str, ...] = ()
 
-    def __repr__(self) -> str:
-        return f"\n{self.markdown}\n{self.places or ''}\n"
+    def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:
+        """How Hypothesis shows a form."""
+        printer.text(f"\n{self.markdown}\n{self.places or ''}\n")
 
 
 # --- expressions -----------------------------------------------------------------------------------
@@ -226,14 +229,17 @@ class Expressions:
             shapes += ["sum(${{{1}}})", "min(${{{1}}})", "indexed-repeat(${{{1}}}, ${{{0}}}, 1)"] * 2
         return self.draw(st.sampled_from(shapes)).format(repeat, name)
 
+    def _many_texts(self) -> list[tuple[str, str, str]]:
+        return [one for one in self.many if one[2] not in ("time", "dateTime")]
+
     def _one_of_many(self, _: int) -> str:
-        repeat, name, _kind = self.draw(st.sampled_from(self.many))
+        repeat, name, _kind = self.draw(st.sampled_from(self._many_texts()))
         shapes = ("join(' ', ${{{1}}})", "indexed-repeat(${{{1}}}, ${{{0}}}, 2)")
         return self.draw(st.sampled_from(shapes)).format(repeat, name)
 
     def text(self, depth: int = 2) -> str:
         options: list[Callable[[int], str]] = [lambda _: self.draw(st.sampled_from(("'a'", "'x y'", "''")))]
-        if any(kind in ("text", "select_one", "integer") for *_, kind in self.many):
+        if self._many_texts():
             options += [self._one_of_many] * 2
         if self.fields:
             options += [
@@ -296,23 +302,29 @@ def _skeleton(draw: Draw, depth: int, counter: list[int], *, repeats: bool) -> l
 
 @dataclass(frozen=True)
 class Place:
-    """A node, the name of the repeat around it, and whether the repeat is what directly holds it."""
+    """A node, the name of the repeat around it, and of the group or repeat that directly holds it."""
 
     node: Node
     repeat: str | None
-    direct: bool
+    holder: str | None
+
+    def triggers(self, known: Sequence[Known]) -> list[str]:
+        """What may set off its calculation. Inside a repeat only what stands beside it: pyxform writes the
+        calculation as seen from the trigger, and JavaRosa reads it as seen from here."""
+        near = [one for one in known if one.repeat == self.repeat and one.kind in QUESTIONS]
+        return [one.name for one in near if self.repeat is None or one.holder == self.holder]
 
 
 def _in_order(
-    draw: Draw, nodes: list[Node], repeat: str | None = None, *, direct: bool = False
+    draw: Draw, nodes: list[Node], repeat: str | None = None, holder: str | None = None
 ) -> list[Place]:
     """Every node once, what holds it first; among brothers the order is drawn."""
     ordered = []
     for node in draw(st.permutations(nodes)):
-        ordered.append(Place(node, repeat, direct))
+        ordered.append(Place(node, repeat, holder))
         if node.inside is not None:
             within = node.name if node.repeats else repeat
-            ordered += _in_order(draw, node.inside, within, direct=node.repeats)
+            ordered += _in_order(draw, node.inside, within, node.name)
     return ordered
 
 
@@ -320,13 +332,23 @@ def _fill(draw: Draw, place: Place, known: list[Known], *, choice_names: bool, a
     node = place.node
     fields = tuple((one.name, one.kind) for one in known if one.repeat in (None, place.repeat))
     many = tuple((one.repeat, one.name, one.kind) for one in known if one.repeat not in (None, place.repeat))
-    over = Expressions(draw, fields, many, place.direct, choice_names=choice_names)
-    cells = node.cells
-    kind = node.type
+    over = Expressions(
+        draw,
+        fields,
+        many,
+        place.holder is not None and place.holder == place.repeat,
+        choice_names=choice_names,
+    )
     if fields and draw(st.integers(0, 2)) == 0:
-        cells["relevant"] = over.truth()
-    if node.inside is not None or kind == "note":
-        return
+        node.cells["relevant"] = over.truth()
+    if node.repeats and draw(st.integers(0, 2)) == 0:
+        node.cells["repeat_count"] = _count(over)
+    if node.inside is None and node.type != "note":
+        _fill_question(node, over, place.triggers(known), attached=attached)
+
+
+def _fill_question(node: Node, over: Expressions, triggers: list[str], *, attached: bool) -> None:
+    cells, kind, draw = node.cells, node.type, over.draw
     if kind == "calculate":
         shape = draw(st.sampled_from((over.number, over.text, over.text, over.truth, over.day)))
         cells["calculation"] = shape()
@@ -338,10 +360,10 @@ def _fill(draw: Draw, place: Place, known: list[Known], *, choice_names: bool, a
     if draw(st.integers(0, 4)) == 0:
         cells["required"] = "yes" if draw(st.booleans()) else over.truth(1)
     if kind != "acknowledge" and draw(st.integers(0, 3)) == 0:
-        cells["constraint"] = Expressions(draw, fields, dot=kind, choice_names=choice_names).truth()
-    if kind in ("text", "integer") and fields and draw(st.integers(0, 7)) == 0:
+        own = Expressions(draw, over.fields, dot=kind, choice_names=over.choice_names)
+        cells["constraint"] = own.truth()
+    if kind in ("text", "integer") and over.fields and draw(st.integers(0, 7)) == 0:
         cells["calculation"] = over.text() if kind == "text" else f"int({over.number()})"
-        triggers = [one.name for one in known if one.kind in QUESTIONS and one.repeat == place.repeat]
         if triggers and draw(st.booleans()):
             cells["trigger"] = f"${{{draw(st.sampled_from(triggers))}}}"
     if kind in ("select_one", "select_multiple"):
@@ -351,6 +373,16 @@ def _fill(draw: Draw, place: Place, known: list[Known], *, choice_names: bool, a
             cells["choice_filter"] = _choice_filter(over)
     if kind == "range":
         cells["parameters"] = "start=1 end=5 step=2"
+
+
+def _count(over: Expressions) -> str:
+    """How often a repeat stands: as somebody answered, as the answers have it, or always the same."""
+    options = ["2", *over._of("integer", "range") * 3]
+    if over._of("select_multiple"):
+        options += [f"count-selected({over._pick('select_multiple')})"]
+    if over.fields:
+        options += [f"if({over.truth(1)}, 3, 1)"]
+    return over.draw(st.sampled_from(options))
 
 
 def _choice_filter(over: Expressions) -> str:
@@ -386,20 +418,22 @@ def forms(draw: Draw, *, repeats: bool = False) -> Generated:
         kind = place.node.type
         _fill(draw, place, known, choice_names=not languages, attached=attached)
         if place.node.inside is None and kind != "note":
-            known.append(Known(place.node.name, kind, place.repeat))
+            known.append(Known(place.node.name, kind, place.repeat, place.holder))
     fields = tuple((one.name, one.kind) for one in known if one.repeat is None)
     parents = [draw(st.sampled_from(("a", "b", ""))) for _ in NAMES]
     rows = [row for node in nodes for row in node.rows()]
     markdown = _markdown(rows, parents, languages, fields)
     places = _places(parents) if "places.csv" in markdown else None
     kinds = {one.name: one.kind for one in known}
-    return Generated(markdown, places, languages, kinds, tuple(_repeats(nodes)))
+    repeating = dict(_repeats(nodes))
+    open_ = tuple(path for path, node in repeating.items() if "repeat_count" not in node.cells)
+    return Generated(markdown, places, languages, kinds, tuple(repeating), open_)
 
 
-def _repeats(nodes: list[Node], above: str = "") -> Iterator[str]:
+def _repeats(nodes: list[Node], above: str = "") -> Iterator[tuple[str, Node]]:
     for node in nodes:
         if node.repeats:
-            yield above + node.name
+            yield above + node.name, node
         yield from _repeats(node.inside or [], f"{above}{node.name}/")
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from form_books import BN, EN, found, healthy, only, written
+from form_books import BN, EN, as_text, found, healthy, only, written
 
+from xlsforms import to_xform
 from xlsforms.checks import Finding, check
 
 
@@ -166,11 +167,32 @@ def test_a_name_used_in_two_groups_is_seen_because_kobotoolbox_refuses_it(tmp_pa
     assert [(f.level, f.row) for f in findings] == [("warning", 4), ("warning", 6)]
 
 
-def test_a_markdown_form_is_loaded_and_the_note_says_what_was_not_looked_at(tmp_path: Path) -> None:
-    path = tmp_path / "form.md"
-    path.write_text("| survey |\n| | type | name | label |\n| | text | a | A |\n", encoding="utf-8")
-    (finding,) = check(path)
-    assert finding.level == "note"
+@pytest.mark.parametrize("suffix", [".md", ".csv"])
+def test_a_workbook_written_as_text_is_looked_at_row_by_row_too(suffix: str, tmp_path: Path) -> None:
+    book = healthy()
+    book["survey"][0]["constraint"] = "string-length(.) = 10"
+    book["survey"][1]["bind::eval:best"] = "nay"
+    book["choices"][1][f"label::{BN}"] = ""
+    book["settings"][0]["default_language"] = ""
+    expected = check(written(book, tmp_path))
+    findings = check(as_text(book, tmp_path, suffix))
+    assert [(f.level, f.sheet, f.row) for f in findings] == [(f.level, f.sheet, f.row) for f in expected]
+    assert {("survey", 2), ("survey", 3), ("choices", 3), ("settings", 2)} <= {
+        (f.sheet, f.row) for f in findings
+    }
+
+
+def test_of_an_xform_the_note_says_what_was_not_looked_at(tmp_path: Path) -> None:
+    path = tmp_path / "form.xml"
+    path.write_text(to_xform(written(healthy(), tmp_path)).xform, encoding="utf-8")
+    assert "its rows were not looked at one by one" in check(path)[-1].message
+
+
+def test_a_form_from_outside_is_checked_apart_with_the_same_result(tmp_path: Path) -> None:
+    book = healthy()
+    book["survey"][0]["constraint"] = "string-length(.) = 10"
+    path = written(book, tmp_path)
+    assert check(path, untrusted=True) == check(path)
 
 
 def test_a_finding_reads_as_one_line() -> None:

@@ -212,9 +212,10 @@ def test_choices_that_cannot_be_told_apart_are_a_warning_even_where_they_are_all
 # --- chat --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", ["audio", "video", "file", "barcode"])
+@pytest.mark.parametrize("kind", ["image", "audio", "video", "file", "barcode", "rank yes_no"])
 def test_what_a_chat_cannot_ask_is_named_with_its_row(kind: str, tmp_path: Path) -> None:
-    finding = only(with_rows({"type": kind, "name": "extra", **said("Extra")}), tmp_path)
+    size = {"parameters": "max-pixels=1000"} if kind == "image" else {}
+    finding = only(with_rows({"type": kind, "name": "extra", **said("Extra"), **size}), tmp_path)
     assert (finding.level, finding.row) == ("warning", 5)
     assert "not yet in chat" in finding.message
 
@@ -229,6 +230,41 @@ def test_a_repeat_within_a_repeat_is_not_yet_in_chat(tmp_path: Path) -> None:
     )
     finding = only(book, tmp_path)
     assert (finding.level, finding.row) == ("warning", 6)
+
+
+@pytest.mark.parametrize("kind", ["geopoint", "geotrace", "geoshape"])
+def test_a_place_is_not_yet_in_chat_and_should_not_be_asked_at_all(kind: str, tmp_path: Path) -> None:
+    findings = found(with_rows({"type": kind, "name": "extra", **said("Extra")}), tmp_path)
+    assert [(f.level, f.row) for f in findings] == [("error", 5), ("warning", 5)]
+    assert "not yet in chat" in findings[1].message
+
+
+def test_entities_are_not_yet_in_chat(tmp_path: Path) -> None:
+    book = {**healthy(), "entities": [{"list_name": "homes", "label": "concat('home ', ${code})"}]}
+    finding = only(book, tmp_path)
+    assert (finding.level, finding.sheet, finding.row) == ("warning", "entities", 2)
+    assert "entities, which is not yet in chat" in finding.message
+
+
+@pytest.mark.parametrize(
+    ("row", "why"),
+    [
+        ({"type": "select_one_from_file homes.xml"}, "only CSV files are read in chat"),
+        ({"type": "select_one ${home}"}, "takes its choices from other answers"),
+    ],
+)
+def test_a_list_that_a_chat_cannot_read_is_not_yet_in_chat(
+    row: dict[str, str], why: str, tmp_path: Path
+) -> None:
+    book = with_rows(
+        {"type": "begin repeat", "name": "homes", **said("Homes")},
+        {"type": "text", "name": "home", **said("Home")},
+        {"type": "end repeat"},
+        {"name": "which", **row, **said("Which?")},
+    )
+    finding = only(book, tmp_path)
+    assert finding.level == "warning"
+    assert why in finding.message
 
 
 def test_missing_recordings_are_one_note_for_the_whole_form(tmp_path: Path) -> None:

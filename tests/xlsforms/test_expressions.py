@@ -119,13 +119,14 @@ def test_the_pinned_values_cover_every_function_that_yields_the_same_each_time()
         ("format-date('no day', '%Y')", ""),
         ("decimal-time('06:00:00')", "0.25"),
         ("-(2 + 3) * 2", "-10"),
+        ("if(${i} = 5, null, 'x')", ""),
         ("count(instance('l')/root/item[n = 2 or name = 'a'])", "2"),
         ("count(instance('l')/root/item[n > 1][position() = 1])", "1"),
         ("instance('l')/root/item[name = ${s} and n = 2]/label", "Bee"),
         ("instance('l')/root/item[n = ${i} - 4]/label", "Aye"),
         ("regex('٣', '\\d')", "0"),
-        (" + ".join(["${i}"] * 1000), "5000"),
-        (" or ".join(["${i} = 6"] * 1000), "0"),
+        (" + ".join(["${i}"] * 500), "2500"),
+        (" or ".join(["${i} = 6"] * 400), "0"),
     ],
 )
 def test_where_javarosa_has_no_answer_there_is_a_sensible_one(
@@ -254,11 +255,11 @@ def test_pulldata_reads_an_attached_list(talk: Callable[..., Talk]) -> None:
         ("${t}[1]", "brackets"),
         ("../../..", "'..' leads out of the form"),
         ("position()", "inside brackets only"),
-        ("'" + "x" * 20_001 + "'", "longer than 20,000 characters"),
+        ("'" + "x" * 8_192 + "'", "longer than 8,192 characters"),
         ("-" * 400 + "1", "nested too deeply"),
         (" - ".join(["${i}"] * 400), "nested too deeply"),
         ("1" + " = (1" * 200 + ")" * 200, "nested too deeply"),
-        ("(" * 5000 + "1" + ")" * 5000, "nested too deeply"),
+        ("(" * 4000 + "1" + ")" * 4000, "nested too deeply"),
     ],
 )
 def test_a_broken_expression_is_named_with_its_file_question_and_reason(

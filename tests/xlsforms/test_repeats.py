@@ -383,3 +383,59 @@ def test_only_the_template_of_a_repeat_means_no_instance_yet(visits: Talk) -> No
     form = form_from_xml(xform[:first] + xform[end:])
     state = begin(form, now=NOW, instance_id="uuid:test")
     assert repeats(form, state, "visit") == 0
+
+
+def test_a_question_in_the_branch_that_is_never_taken_still_runs_the_rule_that_names_it(talk: Begin) -> None:
+    """As in JavaRosa, and as outside of repeats: what was typed over a calculation is computed again."""
+    log = talk("""
+        | survey |
+        | | type | name | label | calculation |
+        | | begin_repeat | row | Row | |
+        | | text | word | Word | |
+        | | text | typed | Typed | coalesce(substr('2026', 1, 3), if(1 = 2, ${word}, 'x')) |
+        | | integer | n | N | if(position(..) = 1, 5, ${m}) |
+        | | integer | m | M | |
+        | | end_repeat | | | |
+        | | text | second | Second | concat('-', indexed-repeat(${word}, ${row}, 2)) |
+        """)
+    log.set("row[1]/typed", "mine").set("row[1]/n", "8").set("second", "mine")
+    assert [log.value(path) for path in ("row[1]/typed", "row[1]/n", "second")] == ["mine", "8", "mine"]
+    log.set("row[1]/word", "a").set("row[1]/m", "3")
+    assert [log.value(path) for path in ("row[1]/typed", "row[1]/n", "second")] == ["02", "5", "-"]
+
+
+def test_an_instance_more_or_less_computes_anew_all_that_hangs_on_it(talk: Begin) -> None:
+    """As in JavaRosa also what was typed over a calculation, and though nothing between has changed."""
+    log = talk("""
+        | survey |
+        | | type | name | label | calculation |
+        | | begin_repeat | row | Row | |
+        | | integer | n | N | |
+        | | integer | place | Place | position(..) |
+        | | end_repeat | | | |
+        | | calculate | many | | if(count(${row}) > 100, 1, 0) |
+        | | calculate | much | | if(sum(${n}) > 100, 1, 0) |
+        | | integer | first | First | ${many} + 1 |
+        | | integer | second | Second | ${much} + 1 |
+        """)
+    log.set("first", "9").set("second", "8").set("row[1]/place", "7")
+    log.state = add_repeat(log.form, log.state, "row", now=NOW)
+    assert [log.value(path) for path in ("first", "second", "row[1]/place")] == ["1", "1", "1"]
+    log.set("first", "9").set("second", "8")
+    log.state = remove_repeat(log.form, log.state, "row", 1, now=NOW)
+    assert (log.value("first"), log.value("second")) == ("1", "1")
+
+
+def test_a_rule_in_an_instance_that_moves_up_runs_once_at_most(talk: Begin) -> None:
+    """For the question it reads, as in JavaRosa, and not for its new place too."""
+    log = talk("""
+        | survey |
+        | | type | name | label | calculation |
+        | | begin_repeat | row | Row | |
+        | | text | word | Word | |
+        | | calculate | longer | | concat(once(${word}), 'x') |
+        | | end_repeat | | | |
+        """).say("a", "add", "b")
+    longer = log.value("row[2]/longer")
+    log.state = remove_repeat(log.form, log.state, "row", 1, now=NOW)
+    assert (log.value("row[1]/word"), log.value("row[1]/longer")) == ("b", longer + "x")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
 import sys
@@ -11,9 +12,9 @@ from pathlib import Path
 
 import pytest
 import xlsxwriter
-from talking import NOW
+from talking import NOW, WriteForm
 
-from xlsforms import FormError, begin, form_from_xml, load_form, to_xform, value
+from xlsforms import FormError, begin, form_from_xml, load_form, set_answer, to_xform, value
 from xlsforms.workbook import sheets
 
 ROOM = Path(load_form.__code__.co_filename).parent
@@ -64,7 +65,7 @@ def test_groups_nested_without_end_in_an_xform() -> None:
         form_from_xml(xform(body="<group>" * 20_000 + "</group>" * 20_000))
 
 
-@pytest.mark.parametrize("depth", [150, 3_000, pytest.param(20_000, marks=pytest.mark.nightly)])
+@pytest.mark.parametrize("depth", [21, 150, 3_000, pytest.param(20_000, marks=pytest.mark.nightly)])
 def test_groups_nested_without_end_in_a_workbook(tmp_path: Path, depth: int) -> None:
     begun = "".join(f"| | begin_group | g{n} | G | |\n" for n in range(depth))
     path = markdown(tmp_path, f"{begun}| | text | a | A | |\n" + "| | end_group | | | |\n" * depth)
@@ -72,11 +73,17 @@ def test_groups_nested_without_end_in_a_workbook(tmp_path: Path, depth: int) -> 
     assert "nested too deeply" in said or "takes more than" in said
 
 
-@pytest.mark.parametrize("depth", [9_000, 20_000])
+@pytest.mark.parametrize("depth", [4_000, 20_000])
 def test_brackets_without_end(tmp_path: Path, depth: int) -> None:
     said = refused(markdown(tmp_path, f"| | calculate | a | | {'(' * depth}1{')' * depth} |\n"))
-    assert "nested too deeply" in said or "longer than 20,000 characters" in said
+    assert "nested too deeply" in said or "longer than 8,192 characters" in said
     assert len(said) < 600
+
+
+def test_more_expressions_than_any_form_has() -> None:
+    written = "".join(f'<bind nodeset="/data/q{n}" calculate="{"1 + " * 1_000}1"/>' for n in range(130))
+    with pytest.raises(FormError, match=r"its expressions have 52\d,\d{3} characters together"):
+        form_from_xml(xform().replace("</model>", f"{written}</model>"))
 
 
 def test_more_questions_than_any_form_has() -> None:
@@ -88,8 +95,58 @@ def test_more_questions_than_any_form_has() -> None:
 def test_more_questions_in_a_repeat_than_can_be_repeated(tmp_path: Path) -> None:
     inside = "".join(f"| | text | q{n} | Q | |\n" for n in range(201))
     path = markdown(tmp_path, f"| | begin_repeat | r | R | |\n{inside}| | end_repeat | | | |\n")
-    with pytest.raises(FormError, match="the repeat r has 201 questions; a conversation repeats 200 at most"):
+    with pytest.raises(FormError, match="its repeats have 201 questions; a conversation repeats 200 at most"):
         begin(load_form(path), now=NOW, instance_id="uuid:test")
+
+
+def test_calculations_over_a_repeat_in_every_question_of_it(tmp_path: Path) -> None:
+    inside = "".join(f"| | integer | q{n} | Q | sum(../../r/n) |\n" for n in range(100))
+    inside = f"| | begin_repeat | r | R | |\n| | integer | n | N | |\n{inside}| | end_repeat | | | |\n"
+    said = refused(markdown(tmp_path, inside))
+    assert "its rules would read 250,000 answers when its repeats stand 50 times" in said
+
+
+def test_a_cascade_of_a_thousand_questions_is_cleared_without_end_of_the_stack(tmp_path: Path) -> None:
+    rows = "".join(f"| | select_one l | s{n} | S | name = ${{s{n - 1}}} |\n" for n in range(1, 1_000))
+    text = "| survey |\n| | type | name | label | choice_filter |\n| | select_one l | s0 | S | |\n" + rows
+    text += "| choices |\n| | list_name | name | label |\n| | l | a | A |\n| | l | b | B |\n"
+    path = tmp_path / "form.md"
+    path.write_text(text, encoding="utf-8")
+    form = load_form(path)
+    state = begin(form, now=NOW, instance_id="uuid:test")
+    state["values"] = {f"s{n}": "a" for n in range(1_000)}
+    state = set_answer(form, state, "s0", "b", now=NOW)
+    assert {path: text for path, text in state["values"].items() if path != "meta/instanceID"} == {"s0": "b"}
+
+
+def test_answers_that_set_each_other_off_again_and_again() -> None:
+    """Each sets the next one twice: after twenty-five of them, thirty million times."""
+    names = [f"q{n}" for n in range(26)]
+    inputs = "".join(
+        f'<input ref="/data/{name}">'
+        + "".join(
+            f'<setvalue event="xforms-value-changed" ref="/data/{then}" value="concat(/data/{name}, {n})"/>'
+            for n in (1, 2)
+        )
+        + "</input>"
+        for name, then in itertools.pairwise(names)
+    )
+    fields = "".join(f"<{name}/>" for name in names)
+    form = form_from_xml(xform(body=inputs).replace("<a/>", f"<a/>{fields}"))
+    state = begin(form, now=NOW, instance_id="uuid:test")
+    with pytest.raises(FormError, match="one answer sets off more than 1,000,000 steps of work"):
+        set_answer(form, state, "q0", "x", now=NOW)
+
+
+def test_a_list_in_a_list_in_a_list_is_not_searched_to_the_end(write_form: WriteForm) -> None:
+    inner = "count(instance('l')/root/item[name != /data/a and count(instance('l')/root/item[name != /data/a]) > 1])"
+    rows = "".join(f"| | l | c{n} | C | \n" for n in range(2_000))
+    form = write_form(
+        f"| survey |\n| | type | name | label | calculation |\n| | text | a | A | |\n| | select_one l | s | S | |\n"
+        f"| | calculate | many | | {inner} |\n| choices |\n| | list_name | name | label |\n{rows}"
+    )
+    with pytest.raises(FormError, match="more than 1,000,000 steps of work"):
+        begin(form, now=NOW, instance_id="uuid:test")
 
 
 def test_a_circle_of_calculations(tmp_path: Path) -> None:

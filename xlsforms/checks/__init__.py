@@ -11,13 +11,12 @@ follows from the form as phones get it reads the `Form`, and works for an XForm 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
 
 from ..errors import FormError
-from ..form import Form, load_form
-from ..workbook import to_xform
+from ..form import Form, form_of, read_xform
 from . import branches, chat, languages, lists, losses, meanings, privacy, rows, validator
 from .book import Book, read_book
 from .finding import LEVELS, Finding, Level
@@ -38,20 +37,28 @@ def check(
     deployed: Path | Form | None = None,
     validate: bool = False,
     java: str | None = None,
+    untrusted: bool = False,
 ) -> tuple[Finding, ...]:
     """Everything found wrong with the form at `path`, errors first; an empty tuple for a healthy form.
 
     `media` is the folder of its attached lists (default: the form's own), `deployed` the form that is in use
     now: then what would lose answers is found, too. `validate` asks ODK Validate as well, which takes a second
-    and Java (`java`: the program, default the one on the path); without Java a note says so. Never raises for
-    a bad form.
+    and Java (`java`: the program, default the one on the path); without Java a note says so. A form that is
+    `untrusted` is converted in a process of its own, see `xlsforms.to_xform`. Never raises for a bad form.
     """
     try:
         book = read_book(path)
     except FormError as error:
         return (_refusal(path, error, Book({})),)
     found = [*languages.find(book), *privacy.find(book), *rows.find(book), *meanings.find(book)]
-    found += _form(path, media, book, deployed, (java or "java") if validate else None)
+    program = (java or "java") if validate else None
+    try:
+        converted = read_xform(path, untrusted=untrusted)
+        form = form_of(converted, path, media=media)
+    except FormError as error:
+        found.append(_refusal(path, error, book))
+    else:
+        found += _form(form, converted.warnings, book, deployed, program)
     if not book.sheets and all(finding.level != "error" for finding in found):
         found.append(_rows_not_seen(path))
     found = list(dict.fromkeys(found))
@@ -59,18 +66,9 @@ def check(
 
 
 def _form(
-    path: Path, media: Path | None, book: Book, old: Path | Form | None, java: str | None
+    form: Form, warnings: Iterable[str], book: Book, old: Path | Form | None, java: str | None
 ) -> Iterator[Finding]:
-    """What the converter, the engine, ODK Validate and the form as a whole say."""
-    try:
-        form = load_form(path, media=media)
-        warnings = () if path.suffix.lower() == ".xml" else to_xform(path).warnings
-    except FormError as error:
-        yield _refusal(path, error, book)
-        return
-    except Exception as error:  # whatever a converter trips over is the author's to know, not a crash
-        yield _refusal(path, FormError(f"the form cannot be read ({type(error).__name__}: {error})"), book)
-        return
+    """What the converter, ODK Validate and the form as a whole say."""
     with validator.validating(form.xform, java) if java else nullcontext() as validation:
         for warning in warnings:
             if not (book.sheets and warning.startswith(_SAID_BETTER)):
@@ -93,10 +91,8 @@ def _whole(form: Form, book: Book) -> Iterator[Finding]:
 
 
 def _rows_not_seen(path: Path) -> Finding:
-    why = f"{path.name} is not an .xlsx workbook, so its rows were not looked at one by one."
-    return Finding(
-        "note", "workbook", None, why, "Check the .xlsx workbook it comes from, or save it as one."
-    )
+    why = f"{path.name} is not a workbook, so its rows were not looked at one by one."
+    return Finding("note", "workbook", None, why, "Check the workbook it comes from.")
 
 
 def _advice(warning: str) -> Finding:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from ..workbook import Row, sheets
+from ..workbook import WORKBOOKS, Row, sheets
 
 SPOKEN = ("label", "hint", "guidance_hint", "constraint_message", "required_message")
 MEDIA = ("image", "big-image", "audio", "video")
@@ -70,8 +70,8 @@ class Book:
 
 
 def read_book(path: Path) -> Book:
-    """The workbook at a path, empty where it is no .xlsx. Raises FormError."""
-    if path.suffix.lower() != ".xlsx":
+    """The workbook at a path, empty where it is an XForm or no form. Raises FormError."""
+    if path.suffix.lower() not in WORKBOOKS:
         return Book({})
     return Book({title.strip().lower(): rows for title, rows in sheets(path).items()})
 

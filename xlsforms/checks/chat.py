@@ -13,8 +13,8 @@ _ON_A_PHONE = "Ask it on a phone or in the web form, or write the question anoth
 
 
 def find(form: Form, book: Book) -> Iterator[Finding]:
-    """Kinds of question, repeats within repeats, whatever else the engine refuses; and missing recordings."""
-    found = [*_kinds(form, book), *_nested(form, book)]
+    """Kinds of question, repeats in repeats, entities, whatever else the engine refuses; and missing recordings."""
+    found = [*_kinds(form, book), *_nested(form, book), *_entities(form, book)]
     yield from found
     if form.obstacle and not found:
         yield Finding("warning", "survey", None, f"The form is not yet in chat: {form.obstacle}", _ON_A_PHONE)
@@ -45,6 +45,18 @@ def _nested(form: Form, book: Book) -> Iterator[Finding]:
                 f"The repeat '{path}' stands inside the repeat '{outer}', which is not yet in chat.",
                 _ON_A_PHONE,
             )
+
+
+def _entities(form: Form, book: Book) -> Iterator[Finding]:
+    if form.model.entities:
+        rows = book.sheets.get("entities", ())
+        yield Finding(
+            "warning",
+            "entities",
+            rows[0].number if rows else None,
+            "The form makes or changes entities, which is not yet in chat.",
+            _ON_A_PHONE,
+        )
 
 
 def _recordings(form: Form) -> Iterator[Finding]:

@@ -10,13 +10,16 @@ from ..workbook import Row
 from .book import Book, is_media, spoken_columns
 from .finding import Finding
 
+_SPOKEN_SHEETS = ("survey", "choices", "external_choices")
+"""Where people read the texts; the labels of entities are for the server, other sheets for the author."""
+
 
 def find(book: Book) -> Iterator[Finding]:
     """Every missing text, a default language that is none, and two spellings of one language."""
     if not book.languages:
         return
-    for sheet, rows in book.sheets.items():
-        for row in rows:
+    for sheet in _SPOKEN_SHEETS:
+        for row in book.sheets.get(sheet, ()):
             for text in sorted(spoken_columns(row)):
                 yield from _missing(sheet, row, text, book.languages)
     yield from _default(book)

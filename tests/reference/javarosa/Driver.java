@@ -7,18 +7,25 @@ import java.io.InputStreamReader;
 import java.io.OutputStream;
 import java.io.PrintStream;
 import java.lang.reflect.Field;
+import java.lang.reflect.Method;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.javarosa.core.model.Constants;
 import org.javarosa.core.model.FormDef;
 import org.javarosa.core.model.FormIndex;
+import org.javarosa.core.model.GroupDef;
+import org.javarosa.core.model.IFormElement;
 import org.javarosa.core.model.ItemsetBinding;
 import org.javarosa.core.model.SelectChoice;
 import org.javarosa.core.model.ValidateOutcome;
+import org.javarosa.core.model.condition.EvaluationContext;
 import org.javarosa.core.model.data.IAnswerData;
+import org.javarosa.core.model.instance.FormInstance;
 import org.javarosa.core.model.instance.TreeElement;
 import org.javarosa.core.model.instance.TreeReference;
 import org.javarosa.core.reference.Reference;
@@ -52,6 +59,8 @@ import org.javarosa.xform.util.XFormAnswerDataParser;
 public class Driver {
     private final PrintStream out;
     private Scenario scenario;
+    /** The questions that were answered or skipped; a choice that is taken back leaves its question open again. */
+    private final Set<String> answered = new HashSet<>();
 
     private Driver(PrintStream out) {
         this.out = out;
@@ -79,11 +88,14 @@ public class Driver {
             case "form":
                 attach(request[2]);
                 scenario = Scenario.init(new File(request[1]));
+                answered.clear();
                 say("opened");
                 tell();
                 break;
             case "answer":
-                say(answer(indexOf(request[1]), request[2]));
+                String verdict = answer(indexOf(request[1]), request[2]);
+                if (verdict.equals("OK")) answered.add(request[1]);
+                say(verdict);
                 tell();
                 break;
             case "repeat":
@@ -92,7 +104,7 @@ public class Driver {
                 tell();
                 break;
             case "remove":
-                form().deleteRepeat(groupIndexOf(request[1]));
+                remove(request[1]);
                 say("removed");
                 tell();
                 break;
@@ -190,10 +202,58 @@ public class Driver {
                 if (text(left).isEmpty()) left = null; // of several choices an empty list is left, and passes for an answer
                 node.setValue(before);
                 scenario.getFormEntryController().saveAnswer(index, left, true);
+                answered.remove(pathOf(index.getReference(), true));
                 changed = true;
                 break;
             }
         }
+    }
+
+    /**
+     * Gives one repeat with a count as many instances as it says; whether there was one to do so. JavaRosa itself
+     * makes them when it is led there, reads the count of a question that does not apply, and takes none off. We take
+     * off those at the end that nobody answered in; to compare the rest, the same is done here.
+     */
+    private boolean followCount() throws Exception {
+        Map<String, Integer> instances = new HashMap<>();
+        Map<String, Integer> wanted = new HashMap<>();
+        for (FormIndex index = FormIndex.createBeginningOfFormIndex(); !index.isEndOfFormIndex();
+             index = model().incrementIndex(index)) {
+            IFormElement element = index.isInForm() ? form().getChild(index) : null;
+            if (!(element instanceof GroupDef) || !((GroupDef) element).getRepeat()) continue;
+            if (((GroupDef) element).getCountReference() == null || !model().isIndexRelevant(index)) continue;
+            String path = pathOf(index.getReference(), false);
+            int count = count((GroupDef) element, index);
+            wanted.put(path, count);
+            if (form().getMainInstance().resolveReference(index.getReference()) != null)
+                instances.merge(path, 1, Integer::sum);
+            else if (index.getTerminal().getInstanceIndex() < count) {
+                add(index);
+                return true;
+            }
+        }
+        for (Map.Entry<String, Integer> repeat : instances.entrySet()) {
+            int needed = Math.max(wanted.get(repeat.getKey()), lastAnswered(repeat.getKey()));
+            if (repeat.getValue() <= needed) continue;
+            remove(repeat.getKey() + "[" + repeat.getValue() + "]");
+            return true;
+        }
+        return false;
+    }
+
+    private int count(GroupDef repeat, FormIndex index) {
+        TreeReference reference = FormInstance.unpackReference(repeat.getCountReference());
+        TreeElement node = form().getMainInstance().resolveReference(reference.contextualize(index.getReference()));
+        if (node == null || !node.isRelevant() || node.getValue() == null) return 0;
+        return Math.max((int) Double.parseDouble(text(node.getValue())), 0);
+    }
+
+    private int lastAnswered(String repeat) {
+        int last = 0;
+        for (String path : answered)
+            if (path.startsWith(repeat + "["))
+                last = Math.max(last, Integer.parseInt(path.substring(repeat.length() + 1, path.indexOf(']', repeat.length()))));
+        return last;
     }
 
     private boolean isRelevant(FormIndex index) {
@@ -206,11 +266,52 @@ public class Driver {
             int event = model().getEvent(index);
             if (event == FormEntryController.EVENT_PROMPT_NEW_REPEAT
                 && pathOf(index.getReference(), false).equals(path)) {
-                form().createNewRepeat(index);
+                add(index);
                 return;
             }
         }
         throw new IllegalArgumentException("no repeat can be added at " + path);
+    }
+
+    private void add(FormIndex index) throws Exception {
+        form().createNewRepeat(index);
+        TreeElement instance = form().getMainInstance().resolveReference(form().getChildInstanceRef(index));
+        for (TreeReference reference : inGroups(instance)) trigger(reference);
+    }
+
+    private void remove(String path) throws Exception {
+        FormIndex index = groupIndexOf(path);
+        TreeElement instance = form().getMainInstance().resolveReference(index.getReference());
+        List<TreeReference> inGroups = inGroups(instance);
+        form().deleteRepeat(index);
+        for (TreeReference reference : inGroups) trigger(reference);
+    }
+
+    /**
+     * What stands in groups of an instance. When an instance comes or goes, JavaRosa computes anew what reads the
+     * questions right below the repeat and forgets those in groups (TriggerableDag.evaluateChildrenTriggerables).
+     */
+    private static List<TreeReference> inGroups(TreeElement instance) {
+        List<TreeReference> found = new ArrayList<>();
+        for (int i = 0; i < instance.getNumChildren(); i++) below(instance.getChildAt(i), found);
+        return found;
+    }
+
+    private static void below(TreeElement parent, List<TreeReference> found) {
+        for (int i = 0; i < parent.getNumChildren(); i++) {
+            found.add(parent.getChildAt(i).getRef());
+            below(parent.getChildAt(i), found);
+        }
+    }
+
+    private void trigger(TreeReference changed) throws Exception {
+        Field field = FormDef.class.getDeclaredField("dagImpl");
+        field.setAccessible(true);
+        Object rules = field.get(form());
+        Method method = rules.getClass().getDeclaredMethod(
+            "triggerTriggerables", FormInstance.class, EvaluationContext.class, TreeReference.class);
+        method.setAccessible(true);
+        method.invoke(rules, form().getMainInstance(), form().getEvaluationContext(), changed);
     }
 
     // --- finding
@@ -254,8 +355,9 @@ public class Driver {
 
     // --- telling
 
-    private void tell() {
+    private void tell() throws Exception {
         clearStaleChoices();
+        for (int rounds = 0; rounds < 100 && followCount(); rounds++) clearStaleChoices();
         tellNodes(form().getMainInstance().getRoot(), "");
         for (FormIndex index : questions()) {
             if (!isRelevant(index)) continue;

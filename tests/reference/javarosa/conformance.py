@@ -26,12 +26,14 @@ def main() -> int:
     if not is_installed():
         sys.stdout.write("Java is not installed: no form was walked through.\n")
         return 0
-    walked, difference = _walks(wanted.walks)
-    if difference is None:
-        sys.stdout.write(f"{walked} walks through generated forms in both engines, without difference.\n")
-        return 0
-    sys.stdout.write(f"{difference}\n\nAfter {walked} walks without difference the engines differ.\n")
-    return 1
+    walked, differences = _walks(wanted.walks)
+    for number, difference in enumerate(differences, start=1):
+        sys.stdout.write(f"--- Difference {number} of {len(differences)}\n{_told(difference)}\n\n")
+    without = "without difference" + (
+        f"; then the engines differed in {len(differences)} ways" if differences else ""
+    )
+    sys.stdout.write(f"{walked} walks through generated forms in both engines, {without}.\n")
+    return 1 if differences else 0
 
 
 def _table(text: str) -> Iterator[str]:
@@ -44,24 +46,37 @@ def _table(text: str) -> Iterator[str]:
             yield line
 
 
-def _walks(count: int) -> tuple[int, AssertionError | None]:
-    """How many walks showed no difference, and the difference that ended them if any did."""
-    walked = 0
+def _walks(count: int) -> tuple[int, tuple[Exception, ...]]:
+    """How many walks went well before the first that did not, and every kind of difference, each on the
+    smallest form that shows it."""
+    walked, differs = 0, False
 
     with javarosa() as reference:
 
         @settings(WALK, max_examples=count, phases=[Phase.generate, Phase.shrink])
-        @given(form=forms(), data=st.data())
+        @given(form=forms(repeats=True), data=st.data())
         def each(form: Generated, data: st.DataObject) -> None:
-            nonlocal walked
-            walk(reference, form, data)
-            walked += 1
+            nonlocal walked, differs
+            try:
+                walk(reference, form, data)
+            except Exception:
+                differs = True
+                raise
+            walked += not differs
 
         try:
             each()
-        except AssertionError as difference:
-            return walked, difference
-    return walked, None
+        except ExceptionGroup as several:
+            return walked, several.exceptions
+        except Exception as difference:  # an engine that breaks off differs as well
+            return walked, (difference,)
+    return walked, ()
+
+
+def _told(difference: Exception) -> str:
+    """The difference, and the form with the steps that lead to it."""
+    found = [f"{type(difference).__name__}: {difference}", *getattr(difference, "__notes__", ())]
+    return "\n".join(found)
 
 
 if __name__ == "__main__":
