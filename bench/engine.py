@@ -7,6 +7,7 @@ Both engines give the same answers in the same order, and must end with the same
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
 import subprocess
 import sys
@@ -14,28 +15,18 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bench.forms import answers, medium, places, repeated, small
+from bench.forms import medium, places, repeated, small
+from bench.walk import Walk, walk
 from tests.reference.javarosa.driver import compiled, is_installed, started
-from xlsforms import Form, FormError, Prompt, State, answer, begin, current, load_form, to_xform, value
+from xlsforms import Form, FormError, load_form, to_xform, value
 
-NOW = datetime(2026, 11, 23, 10, 15, tzinfo=UTC)
 FORMS = {"S": small, "M": medium, "R": repeated}
 TARGETS = {"S": 1.0, "M": 1.0, "R": 2.0}
 """Our mean turn as a multiple of JavaRosa's, at most."""
 LOADS = 15
-
-
-@dataclass(frozen=True)
-class Walk:
-    """One filling of a form: microseconds a turn, every answer by path, the state at the end."""
-
-    turn: float
-    given: dict[str, str]
-    state: State
 
 
 @dataclass(frozen=True)
@@ -57,11 +48,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--walks", type=int, default=7, help="measured walks (default 7)")
     parser.add_argument("--warm", type=int, default=40, help="walks before, not measured (default 40)")
-    parser.add_argument("--cold", type=Path, help=argparse.SUPPRESS)
     wanted = parser.parse_args()
-    if wanted.cold:
-        _walk(load_form(wanted.cold))
-        return
     _say(HEAD)
     missed = []
     with tempfile.TemporaryDirectory() as folder, _classes() as classes:
@@ -102,13 +89,13 @@ def _xform(folder: Path, name: str, markdown: str) -> Path:
 
 def _measure(file: Path, classes: str | None, warm: int, walks: int) -> Figures:
     form = load_form(file)
-    _walk(form)
-    timed = [_walk(form) for _ in range(walks)]
+    walk(form)
+    timed = [walk(form) for _ in range(walks)]
     ours = Figures(
         asked=len(timed[-1].given),
-        turn=statistics.median(walk.turn for walk in timed),
+        turn=statistics.median(one.turn for one in timed),
         load=statistics.median(_loading(file) for _ in range(LOADS)),
-        cold=statistics.median(_cold(file) for _ in range(5)),
+        cold=_cold(file),
     )
     if classes is None:
         return ours
@@ -116,10 +103,10 @@ def _measure(file: Path, classes: str | None, warm: int, walks: int) -> Figures:
 
 
 def _beside(
-    ours: Figures, form: Form, walk: Walk, file: Path, classes: str, *, warm: int, walks: int
+    ours: Figures, form: Form, walked: Walk, file: Path, classes: str, *, warm: int, walks: int
 ) -> Figures:
     script = file.with_suffix(".answers")
-    script.write_text("".join(f"{path}\t{text}\n" for path, text in walk.given.items()), encoding="utf-8")
+    script.write_text("".join(f"{path}\t{text}\n" for path, text in walked.given.items()), encoding="utf-8")
     start = time.perf_counter()
     with started(classes) as reference:
         reference.bench(file, file.parent, script, warm=0, walks=1)
@@ -129,47 +116,20 @@ def _beside(
         loads = reference.load(file, file.parent, warm + LOADS)[warm:]
     own = ("start", "end", "today", "meta/instanceID")
     differing = [
-        p for p, text in told.values.items() if p not in own and not _same(value(form, walk.state, p), text)
+        p for p, text in told.values.items() if p not in own and not _same(value(form, walked.state, p), text)
     ]
-    return Figures(
-        **{name: getattr(ours, name) for name in ("asked", "turn", "load", "cold")},
+    return replace(
+        ours,
         reference_turn=statistics.median(spent / turns / 1000 for turns, spent in timed),
         reference_load=statistics.median(loads) / 1e6,
         reference_cold=cold,
-        differing=len(differing) + abs(len(walk.given) - timed[-1][0]),
+        differing=len(differing) + abs(len(walked.given) - timed[-1][0]),
     )
 
 
 def _same(ours: str, theirs: str) -> bool:
     """JavaRosa keeps a decimal answer 2 as 2.0."""
     return ours == theirs or ours == theirs.removesuffix(".0")
-
-
-def _walk(form: Form) -> Walk:
-    """Answers everything; the time to make up an answer does not count."""
-    state, given, spent = begin(form, now=NOW, instance_id="uuid:bench"), {}, 0
-    while True:
-        start = time.perf_counter_ns()
-        shown = current(form, state)
-        spent += time.perf_counter_ns() - start
-        if shown is None:
-            return Walk(spent / max(1, len(given)) / 1000, given, state)
-        text = _reply(shown, len(given))
-        start = time.perf_counter_ns()
-        state = answer(form, state, text, now=NOW)
-        spent += time.perf_counter_ns() - start
-        given[shown.path] = text
-
-
-def _reply(shown: Prompt, number: int) -> str:
-    if shown.path == "members":
-        return "20"
-    names = [choice.name for choice in shown.choices]
-    if shown.kind == "select_one":
-        return names[number * 5 % len(names)] if names else ""
-    if shown.kind == "select_multiple":
-        return " ".join(names[: 1 + number % len(names)])
-    return answers(shown.kind, number)
 
 
 def _loading(file: Path) -> float:
@@ -179,10 +139,19 @@ def _loading(file: Path) -> float:
 
 
 def _cold(file: Path) -> float:
-    """Seconds of a whole process that loads the form and fills it once."""
-    start = time.perf_counter()
-    subprocess.run([sys.executable, "-m", "bench.engine", "--cold", str(file)], check=True)  # noqa: S603
-    return time.perf_counter() - start
+    """Seconds of a whole process that loads the form and fills it once, as on a machine that has run it before.
+
+    The first of them is not timed: it compiles our source and its libraries, as Python does once after installing.
+    """
+    command = [sys.executable, "-c", f"from bench.walk import cold; cold({str(file)!r})"]
+    surroundings = {**os.environ, "PYTHONPYCACHEPREFIX": str(file.parent / "compiled")}
+    surroundings.pop("PYTHONDONTWRITEBYTECODE", None)
+    spent = []
+    for _ in range(6):
+        start = time.perf_counter()
+        subprocess.run(command, check=True, env=surroundings)  # noqa: S603
+        spent.append(time.perf_counter() - start)
+    return statistics.median(spent[1:])
 
 
 # --- telling ---------------------------------------------------------------------------------------

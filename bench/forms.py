@@ -56,16 +56,6 @@ def places() -> str:
     return "\n".join(["name,label,parent", *(",".join(row) for row in _places())]) + "\n"
 
 
-def answers(kind: str, number: int) -> str:
-    """The answer to the question asked as the `number`th, the same in every engine."""
-    return {
-        "integer": str(number * 7 % 40),
-        "decimal": f"{number * 13 % 500}.5",
-        "text": f"words {number}",
-        "date": f"2026-0{number % 9 + 1}-1{number % 9}",
-    }[kind]
-
-
 def _chance() -> Random:
     return Random(CHANCE)  # noqa: S311  nothing secret is drawn
 

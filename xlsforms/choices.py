@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from .secondary import Query, Table
 from .texts import Text, code_of
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(NamedTuple):
     """One choice: the name that is stored and the label that is shown."""
 
     name: str
     label: str
+
+
+Shown = dict[str | None, tuple[Choice, ...]]
+"""All rows of a list as choices, by language."""
 
 
 @dataclass(frozen=True)
@@ -23,13 +26,14 @@ class Choices:
 
     `texts` are the labels by the value of the label column (translated lists); without them the column
     itself holds the label, or `<column>_<code>` in the interview's language where the list has that.
+    `shown`: what was made of all rows before, shared by the questions that show the list alike.
     """
 
     query: Query
     value: str
     label: str
     texts: dict[str, Text] | None = None
-    _shown: dict[str | None, tuple[Choice, ...]] = field(default_factory=dict, compare=False, repr=False)
+    shown: Shown = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def table(self) -> Table:
@@ -57,11 +61,11 @@ class Choices:
 
     def everything(self, run: Any, language: str | None) -> tuple[Choice, ...]:
         """All rows as choices. Made once a language, unless labels hold values of the interview."""
-        found = self._shown.get(language)
+        found = self.shown.get(language)
         if found is None:
             found = self._make(run, language)
             if not self._changing():
-                self._shown[language] = found
+                self.shown[language] = found
         return found
 
     def _changing(self) -> bool:

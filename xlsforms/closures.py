@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from .coercion import NAN, Value, equal, parse_day, parse_moment, to_number, to_truth
 from .functions import OVER_NODES, Function
@@ -38,8 +37,7 @@ class Run(Protocol):
 Runner = Callable[[Any], Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Code:
+class Code(NamedTuple):
     """A compiled (sub)expression.
 
     `kind`: string, number, boolean, date, any. Numbers and dates of questions are '' while empty.
@@ -60,9 +58,10 @@ def constant(value: Value) -> Code:
 
 def folded(code: Code, *operands: Code) -> Code:
     """A constant when all operands are constants, else the code itself."""
-    if operands and all(operand.constant for operand in operands):
-        return replace(constant(code.run(None)), kind=code.kind)
-    return code
+    for operand in operands:
+        if not operand.constant:
+            return code
+    return constant(code.run(None))._replace(kind=code.kind) if operands else code
 
 
 # --- answers ---------------------------------------------------------------------------------------
@@ -77,8 +76,18 @@ def question(path: str, kind: str) -> Code:
     if kind == "string":
         read: Runner = lambda run: run.values.get(path, "")  # noqa: E731  the shortest call is the fastest
         return Code(read, kind, nodes=nodes, path=path)
-    typed = _TYPED[kind]
-    read = lambda run: typed(run.values.get(path, ""))  # noqa: E731
+    if kind == "number":
+
+        def read_number(run: Run) -> Value:
+            text = run.values.get(path)
+            if not text:
+                return ""
+            return float(text) if text.isdigit() and text.isascii() else _number_or_text(text)
+
+        read = read_number
+    else:
+        typed = _TYPED[kind]
+        read = lambda run: typed(run.values.get(path, ""))  # noqa: E731
     return Code(read, kind, nodes=nodes)
 
 
@@ -210,11 +219,11 @@ def junction(symbol: str, operands: list[Code]) -> Code:
 
 def addition(operands: list[Code]) -> Code:
     """`a + b + …`, added from the left."""
-    numbers = tuple(map(number_of, operands))
+    first, *others = map(number_of, operands)
 
     def add(run: Any) -> float:
-        total = numbers[0](run)
-        for number in numbers[1:]:
+        total = first(run)
+        for number in others:
             total += number(run)
         return total
 
@@ -276,9 +285,9 @@ def calculation(symbol: str, left: Code, right: Code) -> Code:
     return folded(Code(lambda run: operate(first(run), fixed), kind), left, right)
 
 
-def signed(symbol: str, operand: Code) -> Code:
+def negative(operand: Code) -> Code:
     read = number_of(operand)
-    return folded(Code((lambda run: -read(run)) if symbol == "-" else read, "number"), operand)
+    return folded(Code(lambda run: -read(run), "number"), operand)
 
 
 # --- calls -----------------------------------------------------------------------------------------

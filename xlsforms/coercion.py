@@ -35,7 +35,7 @@ def to_number(value: Value) -> float:
 def _text_to_number(text: str) -> float:
     """XPath numerals only: no exponent, no plus sign, no 'Infinity'."""
     text = text.strip()
-    if not text or not _NUMERALS.issuperset(text):
+    if not text or not _NUMERALS.issuperset(text):  # float() alone would take "1e3", "inf" and "1_0"
         return NAN
     try:
         return float(text)

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Set
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 from types import MappingProxyType
 
-from .choices import Choices
+from .choices import Choices, Shown
 from .errors import FormError
 from .expression import Expression
-from .grammar import ExpressionError, call_arguments, call_name, is_call, parse
+from .grammar import ExpressionError, is_call
 from .model import Bind, Control, Model, SetValue, Words, walk
 from .program import Asked, Program, Rule
 from .repeats import MAX_INSTANCES, REPEAT, Counts, each, number_of, unnumbered, written_out
 from .secondary import Query, Table
 from .texts import EMPTY, MEDIA, Text, label_text, message_text, other_form
-from .xpath import compile_query, compile_with_facts
+from .xpath import Shared, compile_query, compile_with_facts
 
 _VALUE_KINDS = {"int": "number", "integer": "number", "decimal": "number", "date": "date", "dateTime": "date"}
 _NO_BIND = Bind("")
@@ -36,6 +36,7 @@ MAX_READS = 200_000
 """Answers that all rules of a form read together when each of its repeats stands as often as it may."""
 
 NO_REPEATS: Counts = MappingProxyType({})
+NO_MEDIA: Mapping[str, Text] = MappingProxyType({})
 
 
 def compile_form(
@@ -61,7 +62,9 @@ class Memory:
 
     expressions: dict[tuple[str, str], list[tuple[Counts, Expression]]] = field(default_factory=dict)
     choices: dict[object, Choices] = field(default_factory=dict)
+    shown: dict[tuple[str, str, str, bool], Shown] = field(default_factory=dict)
     texts: dict[str, Text] = field(default_factory=dict)
+    shared: Shared = field(default_factory=Shared)
 
 
 class _LaterError(Exception):
@@ -89,7 +92,7 @@ class _Builder:
         self.repeats = repeats
         # Questions and groups as the form has them, in no matter how many instances.
         self._known = {leaf.path: model.binds.get(leaf.path, _NO_BIND).type for leaf in model.leaves()}
-        self._parts = {node.path for node in walk(model.nodes)} - set(self._known) | set(repeats)
+        self._parts = {node.path for node in model.all_nodes} - set(self._known) | set(repeats)
         model = written_out(model, repeats)
         self.model = model
         self.kinds = kinds
@@ -99,7 +102,7 @@ class _Builder:
         self.version = model.version
         self.groups = {
             node.path: tuple(leaf.path for leaf in walk(node.children) if not leaf.children)
-            for node in walk(model.nodes)
+            for node in model.all_nodes
             if node.children
         }
         self.types = {leaf.path: model.binds.get(leaf.path, _NO_BIND).type for leaf in model.leaves()}
@@ -165,7 +168,7 @@ class _Builder:
             if repeats.items() <= self.repeats.items():
                 return expression
         try:
-            expression, facts = compile_with_facts(text, self, path)
+            expression, facts = compile_with_facts(text, self, path, self.memory.shared)
         except ExpressionError as err:
             raise self._error(path, what, text, err) from err
         known.append(({repeat: self.repeats[repeat] for repeat in facts.repeats}, expression))
@@ -185,9 +188,13 @@ class _Builder:
         return None if text in ("", "false()") else self.expression(text, path, what)
 
     def _label(self, words: Words | None, path: str) -> Text:
+        if words is None:
+            return EMPTY
         return label_text(words, self.model, self._compile_for(path, "label"))
 
     def _message(self, words: Words | None, path: str) -> Text:
+        if words is None:
+            return EMPTY
         return message_text(words, self.model, self._compile_for(path, "message"))
 
     def _compile_for(self, path: str, what: str) -> Callable[[str], Expression]:
@@ -218,15 +225,19 @@ class _Builder:
             constraint_message=self._message(bind.constraint_message, path),
             readonly=readonly,
             guidance=self._other_form(control.hint, "guidance", path),
-            media={
-                kind: text
-                for kind in MEDIA
-                if (text := self._other_form(control.label, kind, path)) is not EMPTY
-            },
+            media=self._media(control.label, path),
             number=number_of(path),
         )
 
+    def _media(self, label: Words | None, path: str) -> Mapping[str, Text]:
+        if label is None or label.itext is None:
+            return NO_MEDIA
+        found = {kind: self._other_form(label, kind, path) for kind in MEDIA}
+        return {kind: text for kind, text in found.items() if text is not EMPTY}
+
     def _other_form(self, words: Words | None, form: str, path: str) -> Text:
+        if words is None or words.itext is None:
+            return EMPTY
         return other_form(words, form, self.model, self._compile_for(path, form))
 
     def _choices(self, control: Control) -> Choices | None:
@@ -237,27 +248,33 @@ class _Builder:
         if shared is not None:
             return shared
         try:
-            token = parse(itemset.nodeset)
-            if is_call(token) and call_name(token) == "randomize":
-                token = call_arguments(token)[0]  # a conversation numbers its choices: their order stays
-            query, facts = compile_query(token, self, path)
+            token = self.memory.shared.read.parse(itemset.nodeset)
+            if is_call(token) and token.value == "randomize":
+                token = token.parts[0]  # a conversation numbers its choices: their order stays
+            query, facts = compile_query(token, self, path, self.memory.shared)
             label, texts = self._label_column(itemset.label)
         except ExpressionError as err:
             raise self._error(path, "choices", itemset.nodeset, err) from err
         self._filter_reads[path] = frozenset(facts.reads | facts.parts)
-        choices = Choices(query, itemset.value, label, texts)
+        choices = Choices(
+            query, itemset.value, label, texts, self._shown(query.table, itemset.value, label, texts)
+        )
         if not choices.filtered and (texts is None or texts is self.memory.texts):
             self.memory.choices[itemset] = choices
         return choices
 
+    def _shown(self, table: Table, value: str, label: str, texts: dict[str, Text] | None) -> Shown:
+        """Shared by all questions that show this list with the same texts."""
+        return self.memory.shown.setdefault((table.id, value, label, texts is None), {})
+
     def _label_column(self, ref: str) -> tuple[str, dict[str, Text] | None]:
         """The label's column, and the translations when it holds their ids."""
-        token = parse(ref)
+        token = self.memory.shared.read.parse(ref)
         if not is_call(token):
             return ref.strip(), None
-        if call_name(token) != "jr:itext" or len(call_arguments(token)) != 1:
+        if token.value != "jr:itext" or len(token.parts) != 1:
             raise ExpressionError(f"the label '{ref}' is not understood")
-        return str(call_arguments(token)[0].value), self.itext
+        return token.parts[0].value, self.itext
 
     def _written_choices(self, control: Control) -> Choices:
         """Choices written inside the question, as forms not made by pyxform have them."""
@@ -269,7 +286,7 @@ class _Builder:
 
     def _keyed_rules(self) -> dict[_Key, Expression]:
         rules: dict[_Key, Expression] = {}
-        for node in walk(self.model.nodes):
+        for node in self.model.all_nodes:
             bind = self.model.binds.get(node.path, _NO_BIND)
             if bind.relevant not in ("", "true()"):
                 rules[_APPLIES, node.path] = self.expression(bind.relevant, node.path, "relevant")
@@ -277,7 +294,7 @@ class _Builder:
             bind = self.model.binds.get(repeat, _NO_BIND)
             if bind.relevant not in ("", "true()"):
                 rules[_APPLIES, repeat] = self.expression(bind.relevant, repeat, "relevant")
-        for node in walk(self.model.nodes):
+        for node in self.model.all_nodes:
             calculation = None if node.children else self._calculation(node.path)
             if calculation is not None:
                 rules[_CALCULATED, node.path] = calculation
@@ -285,7 +302,7 @@ class _Builder:
 
     def _governors(self, rules: Mapping[_Key, Expression]) -> dict[str, str]:
         governors: dict[str, str] = {}
-        for path in (*(node.path for node in walk(self.model.nodes)), *self.repeats):
+        for path in (*(node.path for node in self.model.all_nodes), *self.repeats):
             above = governors.get(path.rpartition("/")[0])
             nearest = path if (_APPLIES, path) in rules else above
             if nearest is not None:
@@ -476,4 +493,4 @@ def _at_most(rule: Rule) -> int:
 def _awakening(rule: Rule, fires: Mapping[str, tuple[int, ...]]) -> Rule:
     """A relevance with the rules that read what it decides about, and those right below it."""
     readers = {number for path in rule.governed for number in fires.get(path, ())}
-    return replace(rule, awakens=tuple(sorted(readers.union(rule.inner))))
+    return rule._replace(awakens=tuple(sorted(readers.union(rule.inner))))

@@ -13,15 +13,15 @@ from functools import lru_cache
 
 from .coercion import to_number
 from .grammar import (
+    NUMBER,
+    STRING,
     ExpressionError,
     Token,
-    call_arguments,
-    call_name,
     flatten,
+    inside,
     is_call,
     parse,
     terms,
-    without_brackets,
 )
 from .model import Model
 
@@ -77,7 +77,7 @@ def comparisons(text: str, root: str, here: str) -> Iterator[Term]:
         term = _comparison(token, root, here)
         if term is not None:
             yield term
-        waiting.extend(token)
+        waiting.extend(inside(token))
 
 
 def constant(text: str) -> bool | None:
@@ -151,7 +151,6 @@ def path_of(token: Token, root: str, here: str) -> str | None:
 
 
 def _conjuncts(token: Token) -> Iterator[Token]:
-    token = without_brackets(token)
     if token.symbol == "and":
         for part in terms(token, "and"):
             yield from _conjuncts(part)
@@ -160,11 +159,10 @@ def _conjuncts(token: Token) -> Iterator[Token]:
 
 
 def _term(token: Token, root: str, here: str) -> Term | None:
-    token = without_brackets(token)
     if token.symbol == "or":
         return _any_of([_term(part, root, here) for part in terms(token, "or")])
-    if is_call(token) and call_name(token) == "not" and len(call_arguments(token)) == 1:
-        return _opposite(_term(call_arguments(token)[0], root, here))
+    if is_call(token) and token.value == "not" and len(token.parts) == 1:
+        return _opposite(_term(token.parts[0], root, here))
     return _comparison(token, root, here)
 
 
@@ -188,13 +186,13 @@ def _opposite(term: Term | None) -> Term | None:
 
 
 def _comparison(token: Token, root: str, here: str) -> Term | None:
-    if is_call(token) and call_name(token) == "selected" and len(call_arguments(token)) == 2:
-        question, value = call_arguments(token)
+    if is_call(token) and token.value == "selected" and len(token.parts) == 2:
+        question, value = token.parts
         path, text = path_of(question, root, here), _literal(value)
         return None if path is None or text is None else Term(path, ANY, (text,), chosen=True)
-    if token.symbol not in _COMPARING or len(token) != 2:
+    if token.symbol not in _COMPARING:
         return None
-    left, right, how = without_brackets(token[0]), without_brackets(token[1]), token.symbol
+    (left, right), how = token.parts, token.symbol
     if _literal(left) is not None:
         left, right, how = right, left, _ORDER.get(how, how)
     path, text = path_of(left, root, here), _literal(right)
@@ -204,32 +202,27 @@ def _comparison(token: Token, root: str, here: str) -> Term | None:
 
 
 def _literal(token: Token) -> str | None:
-    if token.symbol == "(string)":
-        return str(token.value)
-    if token.symbol in ("(integer)", "(decimal)", "(float)"):
-        return str(token.value)
-    return None
+    return token.value if token.symbol in (NUMBER, STRING) else None
 
 
 # --- what can never be true --------------------------------------------------------------------------
 
 
 def _fixed(token: Token) -> bool | None:
-    token = without_brackets(token)
     if token.symbol in ("and", "or"):
         verdicts = [_fixed(part) for part in terms(token, token.symbol)]
-        decisive = str(token.symbol) == "or"
+        decisive = token.symbol == "or"
         if decisive in verdicts:
             return decisive
         return None if None in verdicts else not decisive
     if is_call(token):
-        return _fixed_call(call_name(token), call_arguments(token))
-    if token.symbol in _COMPARING and len(token) == 2:
+        return _fixed_call(token.value, token.parts)
+    if token.symbol in _COMPARING:
         return _fixed_comparison(token)
     return None
 
 
-def _fixed_call(name: str, arguments: list[Token]) -> bool | None:
+def _fixed_call(name: str, arguments: tuple[Token, ...]) -> bool | None:
     if name in ("true", "false"):
         return name == "true"
     if name != "not" or len(arguments) != 1:
@@ -239,8 +232,8 @@ def _fixed_call(name: str, arguments: list[Token]) -> bool | None:
 
 
 def _fixed_comparison(token: Token) -> bool | None:
-    left, right = _literal(without_brackets(token[0])), _literal(without_brackets(token[1]))
-    how = str(token.symbol)
+    left, right = map(_literal, token.parts)
+    how = token.symbol
     if left is None or right is None:
         return None
     if how in ("=", "!="):

@@ -274,7 +274,7 @@ def _list_of(one: Listed | None, other: Listed | None, path: str) -> Iterator[Ch
             yield from _choices(f"question {path}", other.id, one.items, other.items)
     elif not one.id:
         yield from _choices(f"question {path}", "", one.items, other.items)
-    if [str(part.source) for part in one.filters] != [str(part.source) for part in other.filters]:
+    if one.filters != other.filters:
         yield Change("choice_filter", path, f"question {path}: which of its choices are offered changed.")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from .closures import Runner
 from .coercion import to_text, to_truth
@@ -35,8 +35,7 @@ class Names(Protocol):
         """Whether a group or repeat stands at this path, in no matter how many instances."""
 
 
-@dataclass(frozen=True, slots=True)
-class Expression:
+class Expression(NamedTuple):
     """An expression ready to be evaluated.
 
     `reads` are the paths of the questions (and groups) it depends on, `parts` those instances of repeats that

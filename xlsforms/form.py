@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
+from typing import NamedTuple
 
 from .compiler import Memory, compile_form
 from .errors import FormError
-from .model import Bind, Control, ListSource, Model
+from .model import NOTHING, Bind, Control, ListSource, Model
 from .program import Program
 from .repeats import Counts, nested, unnumbered
 from .secondary import Table
@@ -55,8 +58,7 @@ _INPUTS = {
 _CONTROLS = {"select1": "select_one", "select": "select_multiple", "trigger": "acknowledge", "rank": "rank"}
 
 
-@dataclass(frozen=True)
-class Question:
+class Question(NamedTuple):
     """One question: `core/respect` is the question `respect` of the group `core`.
 
     `kind`: text, integer, decimal, date, time, dateTime, select_one, select_multiple, note, acknowledge,
@@ -71,8 +73,8 @@ class Question:
     readonly: bool
     appearance: str | None
     choice_names: tuple[str, ...]
-    eval: dict[str, str]
-    parameters: dict[str, str] = field(default_factory=dict)
+    eval: Mapping[str, str]
+    parameters: Mapping[str, str] = NOTHING
 
 
 @dataclass(frozen=True)
@@ -208,11 +210,24 @@ def read_xform(path: Path, *, untrusted: bool = False) -> Converted:
 
 def form_of(converted: Converted, path: Path, *, media: Path | None = None) -> Form:
     """What `load_form` makes of the XForm of the file at `path`."""
-    model = read_model(converted.xform, str(path))
-    form = _form(converted.xform, model, _attached(model, media or path.parent, str(path)), str(path))
-    if form.obstacle is None:
-        _ = form.program
+    with _no_garbage_sought():
+        model = read_model(converted.xform, str(path))
+        form = _form(converted.xform, model, _attached(model, media or path.parent, str(path)), str(path))
+        if form.obstacle is None:
+            _ = form.program
     return form
+
+
+@contextmanager
+def _no_garbage_sought() -> Iterator[None]:
+    """All that a load makes stays: to look for garbage in it some fifty times is a third of its time."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def form_from_xml(xml: str, *, media: Mapping[str, str] | None = None) -> Form:
@@ -246,9 +261,10 @@ def _form(xml: str, model: Model, media: Mapping[str, str] | None, where: str) -
 def _questions(model: Model) -> Iterator[Question]:
     controls = {control.path: control for control in model.controls}
     lists = {source.id: source for source in model.lists}
+    listed: dict[tuple[str, str], tuple[str, ...]] = {}
     computed = {action.path for action in model.set_values}
     for leaf in model.leaves():
-        bind, control = model.binds.get(leaf.path, Bind(leaf.path)), controls.get(leaf.path)
+        bind, control = model.binds.get(leaf.path) or Bind(leaf.path), controls.get(leaf.path)
         if control is None and (bind.preload or leaf.path.split("/")[0] == "meta"):
             continue  # start, end, instanceID: kept by the engine, asked of nobody
         yield Question(
@@ -256,9 +272,9 @@ def _questions(model: Model) -> Iterator[Question]:
             kind=_kind(bind, control, leaf.path in computed),
             readonly=bind.readonly == "true()",
             appearance=control.appearance if control else None,
-            choice_names=_choice_names(control, lists) if control else (),
-            eval=dict(bind.eval),
-            parameters=dict(control.parameters) if control else {},
+            choice_names=_choice_names(control, lists, listed) if control else (),
+            eval=bind.eval,
+            parameters=control.parameters if control else NOTHING,
         )
 
 
@@ -276,7 +292,10 @@ def _kind(bind: Bind, control: Control | None, computed: bool) -> str:
     return _INPUTS.get(bind.type, bind.type)
 
 
-def _choice_names(control: Control, lists: Mapping[str, ListSource]) -> tuple[str, ...]:
+def _choice_names(
+    control: Control, lists: Mapping[str, ListSource], listed: dict[tuple[str, str], tuple[str, ...]]
+) -> tuple[str, ...]:
+    """The names of a question's choices; those of a list are kept in `listed` for the next question."""
     if control.itemset is None:
         return tuple(name for name, _ in control.items)
     opened, _, rest = control.itemset.nodeset.partition("instance(")
@@ -285,7 +304,12 @@ def _choice_names(control: Control, lists: Mapping[str, ListSource]) -> tuple[st
         if rest and opened.strip() in ("", "randomize(")
         else None
     )
-    return tuple(item.get(control.itemset.value, "") for item in source.items) if source else ()
+    if source is None:
+        return ()
+    key = source.id, control.itemset.value
+    if key not in listed:
+        listed[key] = tuple(item.get(control.itemset.value, "") for item in source.items)
+    return listed[key]
 
 
 # --- lists -----------------------------------------------------------------------------------------

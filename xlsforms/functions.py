@@ -18,13 +18,11 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import ROUND_FLOOR, Decimal, InvalidOperation
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from .coercion import (
     NAN,
@@ -44,8 +42,7 @@ MANY: int = 1_000
 """More arguments than any function is ever given."""
 
 
-@dataclass(frozen=True, slots=True)
-class Function:
+class Function(NamedTuple):
     """How many arguments a function takes, the kind it yields and what it does."""
 
     low: int
@@ -156,6 +153,8 @@ _DIGESTS = {"MD5": "md5", "SHA-1": "sha1", "SHA-256": "sha256", "SHA-384": "sha3
 
 
 def _digest(value: Value, algorithm: Value, encoding: Value = "base64") -> str:
+    import hashlib  # noqa: PLC0415  brings OpenSSL, which hardly a form needs
+
     name = _DIGESTS.get(to_text(algorithm).upper())
     if name is None:
         return ""

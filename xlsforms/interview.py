@@ -17,8 +17,9 @@ The state is plain JSON and is never changed in place: every step returns a new 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from datetime import datetime
+from typing import NamedTuple
 
 from .answers import canonical, in_range
 from .choices import Choice
@@ -26,15 +27,14 @@ from .coercion import moment_text
 from .errors import FormError, Refused
 from .form import Form
 from .instance import write_instance
-from .model import Repeat
+from .model import NOTHING, Repeat
 from .program import Asked, Program
 from .repeats import ADD, DONE, MAX_INSTANCES, REPEAT, each, instance, unnumbered
 from .resizing import TooMany, follow_counts, moved_up, remove, resize
 from .run import Run, State
 
 
-@dataclass(frozen=True, slots=True)
-class Prompt:
+class Prompt(NamedTuple):
     """A question as it is asked now, in the interview's language, with values filled into its texts.
 
     `position` of `total` counts the questions that apply at present, notes left out. `value` is the present
@@ -57,15 +57,14 @@ class Prompt:
     total: int
     value: str
     appearance: str | None
-    eval: dict[str, str]
-    parameters: dict[str, str] = field(default_factory=dict)
+    eval: Mapping[str, str]
+    parameters: Mapping[str, str] = NOTHING
     guidance: str | None = None
-    media: dict[str, str] = field(default_factory=dict)
+    media: Mapping[str, str] = NOTHING
     number: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ReviewLine:
+class ReviewLine(NamedTuple):
     """One answer to look over: the question and the answer in the interview's language.
 
     `number`: of the instance of the repeat it stands in.
@@ -178,7 +177,7 @@ def every_choice(form: Form, path: str, language: str | None = None) -> tuple[Ch
 
 def _prompt(run: Run, asked: Asked) -> Prompt:
     language = run.language
-    position, total = _progress(run, asked)
+    position, total = run.program.progress(run.program.order[asked.path], run.off)
     return Prompt(
         path=asked.path,
         kind="note" if asked.note else asked.kind,
@@ -191,10 +190,10 @@ def _prompt(run: Run, asked: Asked) -> Prompt:
         total=total,
         value=run.values.get(asked.path, ""),
         appearance=asked.appearance,
-        eval=dict(asked.eval),
-        parameters=dict(asked.parameters),
+        eval=asked.eval,
+        parameters=asked.parameters,
         guidance=asked.guidance.show(run, language) or None,
-        media=_media(asked, run) if asked.media else {},
+        media=_media(asked, run) if asked.media else NOTHING,
         number=run.repeats[asked.path] if asked.kind == REPEAT else asked.number,
     )
 
@@ -206,16 +205,6 @@ def _media(asked: Asked, run: Run) -> dict[str, str]:
     """`jr://audio/hello.mp3` is the attached file hello.mp3."""
     shown = {kind: text.show(run, run.language) for kind, text in asked.media.items()}
     return {kind: address.rpartition("/")[2] for kind, address in shown.items() if address}
-
-
-def _progress(run: Run, asked: Asked) -> tuple[int, int]:
-    off, total, position = run.off, 0, 0
-    for question in run.program.asked:
-        if question.counted and (question.over is None or question.over not in off):
-            total += 1
-        if question is asked:
-            position = total
-    return position, total
 
 
 def review(form: Form, state: State) -> tuple[ReviewLine, ...]:
@@ -252,10 +241,11 @@ def answer(form: Form, state: State, value: str, *, now: datetime) -> State:
     `value` as XForms stores it: choice names (several divided by a blank), dates as 2026-11-20; to a question
     of the kind "repeat" it is `add` or `done`. Raises Refused; ValueError when nothing is being asked.
     """
-    path = _at(_reading(form, state), state)
+    run = _writing(form, state, now)
+    path = _at(run, state)
     if path is None:
         raise ValueError("everything was asked already: there is no question to answer")
-    return set_answer(form, state, path, value, now=now)
+    return _answered(form, run, state, path, value, at=path)
 
 
 def skip(form: Form, state: State, *, now: datetime) -> State:
@@ -269,7 +259,11 @@ def set_answer(form: Form, state: State, path: str, value: str, *, now: datetime
     The cursor moves on only if this was the current question. Raises Refused; KeyError for an unknown path.
     """
     run = _writing(form, state, now)
-    at = _at(run, state)
+    return _answered(form, run, state, path, value, at=_at(run, state))
+
+
+def _answered(form: Form, run: Run, state: State, path: str, value: str, *, at: str | None) -> State:
+    """The state after an answer, given while the cursor was `at`."""
     asked = run.program.by_path.get(path)
     if asked is not None and asked.kind == REPEAT:
         return _another(form, run, state, path, value)
@@ -399,16 +393,20 @@ def _require(run: Run, asked: Asked) -> None:
 
 
 def _constrain(run: Run, asked: Asked, text: str) -> None:
-    """The constraint sees the new answer in place of the old one."""
+    """The constraint sees the new answer in place of the old one; of a run that writes."""
     path, constraint = asked.path, asked.constraint
     message = asked.constraint_message
     if "start" in asked.parameters and not in_range(text, asked.parameters):
         raise Refused(path, "constraint", message.show(run, run.language))
     if constraint is None:
         return
-    held, run.values = run.values, {**run.values, path: text}
+    before = run.values.get(path)
+    run.values[path] = text
     holds = constraint.truth(run)
-    run.values = held
+    if before is None:
+        del run.values[path]
+    else:
+        run.values[path] = before
     if not holds:
         raise Refused(path, "constraint", message.show(run, run.language))
 

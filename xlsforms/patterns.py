@@ -12,6 +12,7 @@ import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import NamedTuple
 
 MAX_PATTERN = 500
 """Characters of a pattern; a form's patterns are far shorter."""
@@ -28,30 +29,25 @@ MAX_REMEMBERED = 2_000
 Matcher = Callable[[str], bool]
 
 
-@dataclass(frozen=True, slots=True)
-class _Set:
+class _Set(NamedTuple):
     matches: Matcher
 
 
-@dataclass(frozen=True, slots=True)
-class _At:
+class _At(NamedTuple):
     """`^`, `$`, `b` (at the edge of a word) or `B` (not there)."""
 
     where: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Sequence:
+class _Sequence(NamedTuple):
     parts: tuple[_Node, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Either:
+class _Either(NamedTuple):
     branches: tuple[_Node, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Repeated:
+class _Repeated(NamedTuple):
     part: _Node
     low: int
     high: int | None

@@ -13,14 +13,13 @@ from .conditions import path_of
 from .errors import FormError
 from .form import Form, form_from_xml, read_xform
 from .grammar import (
+    NAME,
+    STRING,
     ExpressionError,
     Token,
-    call_arguments,
-    call_name,
     flatten,
     is_call,
     parse,
-    without_brackets,
 )
 from .model import Control, Itemset, Model, Output, Words
 from .texts import MISSING, code_of
@@ -123,27 +122,27 @@ def cascade(form: Form, control: Control, choices: Listed) -> tuple[str, str] | 
     """The column and the question of a filter that is just `column = ${question}`; None for any other."""
     if len(choices.filters) != 1:
         return None
-    condition = without_brackets(choices.filters[0])
-    if condition.symbol != "=" or len(condition) != 2:
+    condition = choices.filters[0]
+    if condition.symbol != "=":
         return None
-    column, other = condition[0], condition[1]
-    if column.symbol != "(name)":
+    column, other = condition.parts
+    if column.symbol != NAME:
         column, other = other, column
     question = path_of(other, form.model.root, control.path)
-    return None if column.symbol != "(name)" or question is None else (str(column.value), question)
+    return None if column.symbol != NAME or question is None else (column.value, question)
 
 
 def _origin(token: Token) -> tuple[str, tuple[Token, ...]]:
     """`instance('role')/root/item[…]`, shuffled or not, as the list's name and its conditions."""
-    if is_call(token) and call_name(token) == "randomize":
-        return _origin(call_arguments(token)[0])
+    if is_call(token) and token.value == "randomize":
+        return _origin(token.parts[0])
     origin, steps = flatten(token)
-    if isinstance(origin, str) or call_name(origin) != "instance":
+    if isinstance(origin, str) or origin.value != "instance":
         raise ExpressionError("the choices do not come from a list")
-    name, *_ = call_arguments(origin) or [None]
-    if name is None or name.symbol != "(string)":
+    name, *_ = origin.parts or [None]
+    if name is None or name.symbol != STRING:
         raise ExpressionError("the list has no plain name")
-    return str(name.value), tuple(condition for step in steps for condition in step.filters)
+    return name.value, tuple(condition for step in steps for condition in step.filters)
 
 
 def _item(form: Form, row: Mapping[str, str], itemset: Itemset) -> Item:

@@ -6,8 +6,12 @@ so that each comes after all it depends on; a circle is refused. Immutable and s
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import accumulate
+from typing import NamedTuple
 
 from .choices import Choices
 from .expression import Expression
@@ -16,8 +20,7 @@ from .secondary import Table
 from .texts import Text
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(NamedTuple):
     """One calculation or relevance.
 
     `governed`: what a relevance decides about, as far as no rule further inside does (questions and
@@ -35,8 +38,7 @@ class Rule:
     weight: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(NamedTuple):
     """A question as it is asked: everything of it that needs the interview's answers, compiled.
 
     `over`: the path whose relevance decides about it, None when it always applies. `counted`: whether it is
@@ -113,6 +115,32 @@ class Program:
         if found is None:
             found = self._again[path] = tuple(sorted(self._direct_and_restless(path)))
         return found
+
+    def progress(self, place: int, off: Iterable[str]) -> tuple[int, int]:
+        """How many of the questions that are told the number of apply up to this one, and how many in all."""
+        told, told_under = self._told
+        position, total = told[place], told[-1]
+        for over in off:
+            found = told_under.get(over)
+            if found is not None:
+                places, first, last = found
+                total -= len(places)
+                if place >= first:
+                    position -= len(places) if place >= last else bisect_right(places, place)
+        return position, total
+
+    @cached_property
+    def _told(self) -> tuple[tuple[int, ...], dict[str, tuple[list[int], int, int]]]:
+        """How many questions are counted up to each; and the places of those that a relevance decides about.
+
+        With the first and the last of these places.
+        """
+        under: dict[str, list[int]] = {}
+        for place, asked in enumerate(self.asked):
+            if asked.counted and asked.over is not None:
+                under.setdefault(asked.over, []).append(place)
+        counted = tuple(accumulate(asked.counted for asked in self.asked))
+        return counted, {over: (places, places[0], places[-1]) for over, places in under.items()}
 
     def _direct_and_restless(self, path: str) -> set[int]:
         direct = {*self.fires.get(path, ()), *self.names.get(path, ())}

@@ -6,9 +6,9 @@ relevance) then works as for a form without repeats, and costs nothing where the
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from itertools import groupby
 from types import MappingProxyType
 
@@ -53,7 +53,7 @@ def written_out(model: Model, counts: Counts) -> Model:
     """The model with every repeat standing `counts` times."""
     if not counts:
         return model
-    return replace(
+    return dataclasses.replace(
         model,
         nodes=tuple(_nodes(model.nodes, counts)),
         binds=MappingProxyType(dict(_binds(model.binds, counts))),
@@ -85,14 +85,14 @@ def _nodes(nodes: tuple[Node, ...], counts: Counts) -> Iterator[Node]:
             for number in range(1, counts[node.path] + 1):
                 yield _moved(node, node.path, number)
         elif node.children:
-            yield replace(node, children=tuple(_nodes(node.children, counts)))
+            yield node._replace(children=tuple(_nodes(node.children, counts)))
         else:
             yield node
 
 
 def _moved(node: Node, repeat: str, number: int) -> Node:
     children = tuple(_moved(child, repeat, number) for child in node.children)
-    return replace(node, path=_at(node.path, repeat, number), children=children)
+    return node._replace(path=_at(node.path, repeat, number), children=children)
 
 
 def _binds(binds: Mapping[str, Bind], counts: Counts) -> Iterator[tuple[str, Bind]]:
@@ -100,7 +100,7 @@ def _binds(binds: Mapping[str, Bind], counts: Counts) -> Iterator[tuple[str, Bin
         if path in counts:
             yield path, bind  # decides whether another instance is asked for
         for place in each(path, counts):
-            yield place, replace(bind, path=place)
+            yield place, bind._replace(path=place)
 
 
 def _controls(model: Model, counts: Counts) -> Iterator[Control]:
@@ -113,7 +113,7 @@ def _controls(model: Model, counts: Counts) -> Iterator[Control]:
         inside = tuple(controls)
         for number in range(1, counts[repeat] + 1):
             for control in inside:
-                yield replace(control, path=_at(control.path, repeat, number))
+                yield control._replace(path=_at(control.path, repeat, number))
         if not repeats[repeat].fixed and counts[repeat] < MAX_INSTANCES:
             yield _another(repeats[repeat])
 
@@ -129,8 +129,8 @@ def _set_values(actions: Iterable[SetValue], counts: Counts) -> Iterator[SetValu
         repeat = _owner(action.path, counts)
         for place in each(action.path, counts):
             if action.on is None:
-                yield replace(action, path=place)
+                yield action._replace(path=place)
             elif repeat is not None and _owner(action.on, counts) == repeat:
-                yield replace(action, path=place, on=_at(action.on, repeat, number_of(place) or 1))
+                yield action._replace(path=place, on=_at(action.on, repeat, number_of(place) or 1))
             else:
-                yield from (replace(action, path=place, on=on) for on in each(action.on, counts))
+                yield from (action._replace(path=place, on=on) for on in each(action.on, counts))

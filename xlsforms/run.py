@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Iterable
 from datetime import date, datetime, time, tzinfo
@@ -99,8 +98,10 @@ class Run:
     def draw(self) -> bytes:
         """32 bytes of chance. Their source is the interview's id, which is random, and a counter: the same
         interview with the same answers is the same again, and no other interview is like it."""
+        from hashlib import blake2b  # noqa: PLC0415  brings OpenSSL, which hardly a form needs
+
         self.draws += 1
-        return hashlib.blake2b(f"{self.seed} {self.draws}".encode(), digest_size=32).digest()
+        return blake2b(f"{self.seed} {self.draws}".encode(), digest_size=32).digest()
 
     def relevant(self, path: str) -> bool:
         over = self.program.governor.get(path)

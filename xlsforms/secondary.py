@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from .coercion import Value, to_truth
 
@@ -45,8 +45,7 @@ class Table:
         return {key: tuple(numbers) for key, numbers in collected.items()}
 
 
-@dataclass(frozen=True, slots=True)
-class Branch:
+class Branch(NamedTuple):
     """One alternative of a filter: columns that must equal computed text, and what is left to check."""
 
     columns: tuple[str, ...]
@@ -54,8 +53,7 @@ class Branch:
     rest: Callable[[Any], Value] | None
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
+class Query(NamedTuple):
     """A list and its filters, e.g. `instance('block')/root/item[district = /data/district]`.
 
     `branches` is the first filter as alternatives that an index answers; () when it has no such form.

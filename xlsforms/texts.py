@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from .expression import Expression
 from .model import Model, Output, Words
@@ -19,8 +18,7 @@ Compile = Callable[[str], Expression]
 Parts = tuple[str | Output, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(NamedTuple):
     """A text of the form, by language ('' when it is the same in all): constant, or with values in it."""
 
     by_language: Mapping[str, str | tuple[str | Expression, ...]]
@@ -46,6 +44,8 @@ EMPTY = Text({})
 def label_text(words: Words | None, model: Model, compile_: Compile) -> Text:
     """A label: a language without it borrows from the default language, or any that has it."""
     own = message_text(words, model, compile_)
+    if words is None or words.itext is None:
+        return own  # the same in all languages
     default = own.by_language.get(model.default_language or "")
     spare = default or next(iter(own.by_language.values()), None)
     if spare is None:
@@ -83,6 +83,8 @@ def _given(parts: Parts | None) -> bool:
 
 
 def _compiled(parts: Parts | None, compile_: Compile) -> str | tuple[str | Expression, ...]:
+    if parts and len(parts) == 1 and isinstance(parts[0], str):
+        return parts[0].strip()
     pieces = [part if isinstance(part, str) else compile_(part.expression) for part in parts or ()]
     if all(isinstance(piece, str) for piece in pieces):
         return "".join(map(str, pieces)).strip()

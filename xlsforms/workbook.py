@@ -8,8 +8,6 @@ from __future__ import annotations
 import contextlib
 import csv
 import io
-import json
-import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -104,6 +102,8 @@ def _converted(path: Path) -> Converted:
         raise FormError(f"{path}: {_one_line(err)}") from err
     except RecursionError:
         raise FormError(f"{path}: its groups are nested too deeply.") from None
+    except MemoryError:
+        raise  # apart, it ends the process, and who waits for it says so
     except (BadZipFile, OSError) as err:
         raise FormError(f"{path}: cannot be opened as a workbook ({_one_line(err)}).") from err
     except Exception as err:  # whatever pyxform trips over is the author's to know, not a crash
@@ -119,6 +119,9 @@ def _converted(path: Path) -> Converted:
 
 def _converted_apart(path: Path) -> Converted:
     """The same in another process, which the system ends when it takes too much."""
+    import json  # noqa: PLC0415  like pyxform, nothing for a ready XForm to wait for
+    import subprocess  # noqa: PLC0415
+
     room = Path(__file__).resolve().parent.parent
     start = f"import sys; sys.path.insert(0, {str(room)!r}); from {__name__} import convert_within_limits as c; c()"
     too_much = (
@@ -146,6 +149,8 @@ def _converted_apart(path: Path) -> Converted:
 
 def convert_within_limits() -> None:
     """The other process: converts the file named on its command line and writes the result as JSON."""
+    import json  # noqa: PLC0415
+
     with contextlib.suppress(
         ImportError
     ):  # where a system has no such limits, waiting has an end all the same

@@ -10,7 +10,20 @@ from typing import Any
 from lxml import etree
 
 from .errors import FormError
-from .model import Bind, Control, Itemset, ListSource, Model, Node, Output, Repeat, SetValue, Words, local
+from .model import (
+    NOTHING,
+    Bind,
+    Control,
+    Itemset,
+    ListSource,
+    Model,
+    Node,
+    Output,
+    Repeat,
+    SetValue,
+    Words,
+    local,
+)
 
 XFORMS = "http://www.w3.org/2002/xforms"
 XHTML = "http://www.w3.org/1999/xhtml"
@@ -27,6 +40,19 @@ MAX_WRITTEN = 500_000
 
 _EXPRESSIONS = frozenset(("relevant", "required", "constraint", "calculate", "readonly", "value", "nodeset"))
 
+_LABEL, _HINT, _ITEM, _ITEMSET, _SET_VALUE, _VALUE = (
+    f"{{{XFORMS}}}{name}" for name in ("label", "hint", "item", "itemset", "setvalue", "value")
+)
+_CONSTRAINT_MESSAGE, _REQUIRED_MESSAGE = f"{{{JAVAROSA}}}constraintMsg", f"{{{JAVAROSA}}}requiredMsg"
+_RULES = {
+    **{name: name for name in ("relevant", "required", "constraint", "calculate", "readonly")},
+    f"{{{JAVAROSA}}}preload": "preload",
+    f"{{{JAVAROSA}}}preloadParams": "preload_params",
+}
+"""Attributes that a bind keeps as they are, and what it calls them."""
+
+_MARK = f"{{{EVALUATION}}}"
+_NO_PARAMETERS = frozenset(("ref", "bind", "appearance", "mediatype", "class"))
 _PROLOG = 1024
 
 MAX_QUESTIONS = 5_000
@@ -133,13 +159,17 @@ class _Reader:
         self.set_values: list[SetValue] = []
         self.repeats: list[Repeat] = []
         self._by_id: dict[str, str] = {}
+        self._own = f"/{root}/"
         self._instances: Counter[str] = Counter()
         self._questions = 0
 
     def path(self, ref: str, parent: str = "") -> str:
         """A reference such as `/data/core/age` or (below a group) `age`, as a path without the root."""
-        steps = [local(step) for step in ref.strip().split("/")]
-        if ref.strip().startswith("/"):
+        ref = ref.strip()
+        if ref.startswith(self._own) and ":" not in ref:
+            return ref[len(self._own) :]
+        steps = [local(step) for step in ref.split("/")]
+        if ref.startswith("/"):
             steps = steps[2:] if steps[1:2] == [self.root] else steps[1:]
             return "/".join(steps)
         return "/".join([*parent.split("/"), *steps]) if parent else "/".join(steps)
@@ -148,7 +178,7 @@ class _Reader:
         if depth > MAX_DEPTH:
             raise FormError(f"{self.where}: its groups are nested too deeply.")
         found: dict[str, Node] = {}
-        for child in parent.iterchildren(tag=etree.Element):
+        for child in parent:
             below = f"{path}/{local(child.tag)}" if path else local(child.tag)
             self._instances[below] += child.get(f"{{{JAVAROSA}}}template") is None
             if below not in found:  # a repeat stands twice: as its template and as its first instance
@@ -163,29 +193,30 @@ class _Reader:
             raise FormError(f"{self.where}: has more than {MAX_QUESTIONS:,} questions; no form is that long.")
 
     def bind(self, element: Element) -> Bind:
-        path = self.path(element.get("nodeset") or "")
-        if element.get("id"):
-            self._by_id[element.get("id")] = path
-        marks = {local(k): v for k, v in element.attrib.items() if k.startswith(f"{{{EVALUATION}}}")}
+        says = dict(element.items())
+        path = self.path(says.get("nodeset", ""))
+        if says.get("id"):
+            self._by_id[says["id"]] = path
+        rules = {_RULES[name]: text for name, text in says.items() if name in _RULES}
+        marks = {local(name): text for name, text in says.items() if name.startswith(_MARK)}
         return Bind(
             path=path,
-            type=local(element.get("type") or "string"),
-            **{name: element.get(name) or "" for name in ("relevant", "required", "constraint", "calculate")},
-            readonly=element.get("readonly") or "",
-            preload=element.get(f"{{{JAVAROSA}}}preload") or "",
-            preload_params=element.get(f"{{{JAVAROSA}}}preloadParams") or "",
-            constraint_message=_message(element.get(f"{{{JAVAROSA}}}constraintMsg")),
-            required_message=_message(element.get(f"{{{JAVAROSA}}}requiredMsg")),
-            eval=MappingProxyType(marks),
+            type=local(says.get("type") or "string"),
+            constraint_message=_message(says.get(_CONSTRAINT_MESSAGE)),
+            required_message=_message(says.get(_REQUIRED_MESSAGE)),
+            eval=MappingProxyType(marks) if marks else NOTHING,
+            **rules,
         )
 
     def body(self, parent: Element, path: str, section: Words | None, depth: int = 0) -> None:
         if depth > MAX_DEPTH:
             raise FormError(f"{self.where}: its groups are nested too deeply.")
-        for element in parent.iterchildren(tag=etree.Element):
+        for element in parent:
             name = local(element.tag)
             if name == "group":
-                self.body(element, self._ref(element, path), _words(element, "label") or section, depth + 1)
+                self.body(
+                    element, self._ref(element, path), _said(element.find(_LABEL)) or section, depth + 1
+                )
             elif name == "repeat":
                 self._repeat(element, self._ref(element, path), section)
                 self._set_values(element, None)
@@ -205,20 +236,25 @@ class _Reader:
         return self.path(ref, parent) if ref else parent
 
     def _control(self, element: Element, path: str, section: Words | None) -> None:
-        self._set_values(element, path)
-        fixed = ("ref", "bind", "appearance", "mediatype", "class")
+        says = dict(element.items())
+        parts: dict[str, Element] = {}
+        for child in element:
+            parts.setdefault(child.tag, child)
+        if _SET_VALUE in parts:
+            self._set_values(element, path)
+        parameters = {name: text for name, text in says.items() if name not in _NO_PARAMETERS}
         self.controls.append(
             Control(
                 path=path,
                 tag=local(element.tag),
-                appearance=element.get("appearance"),
-                label=_words(element, "label"),
-                hint=_words(element, "hint"),
+                appearance=says.get("appearance"),
+                label=_said(parts.get(_LABEL)),
+                hint=_said(parts.get(_HINT)),
                 section=section,
-                itemset=_itemset(element),
-                items=tuple(_items(element)),
-                parameters=MappingProxyType({k: v for k, v in element.attrib.items() if k not in fixed}),
-                media=element.get("mediatype") or "",
+                itemset=_itemset(parts.get(_ITEMSET)),
+                items=tuple(_items(element)) if _ITEM in parts else (),
+                parameters=MappingProxyType(parameters) if parameters else NOTHING,
+                media=says.get("mediatype", ""),
             )
         )
 
@@ -227,7 +263,7 @@ class _Reader:
         self._set_values(model, None)
 
     def _set_values(self, parent: Element, on: str | None) -> None:
-        for element in parent.iterfind(f"{{{XFORMS}}}setvalue"):
+        for element in parent.iterfind(_SET_VALUE):
             events = (element.get("event") or "").split()
             value = element.get("value") or _quoted(element.text or "")
             path = self._ref(element, "")
@@ -243,22 +279,17 @@ def _quoted(text: str) -> str:
     return f'"{text}"' if "'" in text else f"'{text}'"
 
 
-def _itemset(element: Element) -> Itemset | None:
-    found = element.find(f"{{{XFORMS}}}itemset")
+def _itemset(found: Element | None) -> Itemset | None:
     if found is None:
         return None
-    name = _ref_of(found, "value") or "name"
-    return Itemset(found.get("nodeset") or "", name, _ref_of(found, "label") or name)
-
-
-def _ref_of(parent: Element, tag: str) -> str | None:
-    element = parent.find(f"{{{XFORMS}}}{tag}")
-    return element.get("ref") if element is not None else None
+    refs = {child.tag: child.get("ref") for child in reversed(found)}
+    name = refs.get(_VALUE) or "name"
+    return Itemset(found.get("nodeset") or "", name, refs.get(_LABEL) or name)
 
 
 def _items(element: Element) -> Iterator[tuple[str, Words]]:
-    for item in element.iterfind(f"{{{XFORMS}}}item"):
-        yield (item.findtext(f"{{{XFORMS}}}value") or "").strip(), _words(item, "label") or Words()
+    for item in element.iterfind(_ITEM):
+        yield (item.findtext(_VALUE) or "").strip(), _said(item.find(_LABEL)) or Words()
 
 
 def _message(text: str | None) -> Words | None:
@@ -268,11 +299,11 @@ def _message(text: str | None) -> Words | None:
     return Words(itext=name) if name else Words(parts=(text,))
 
 
-def _words(parent: Element, name: str) -> Words | None:
-    element = parent.find(f"{{{XFORMS}}}{name}")
+def _said(element: Element | None) -> Words | None:
     if element is None:
         return None
-    itext = _itext_id(element.get("ref") or "")
+    ref = element.get("ref")
+    itext = _itext_id(ref) if ref else None
     return Words(itext=itext) if itext else Words(parts=_parts(element))
 
 
@@ -286,6 +317,9 @@ def _itext_id(ref: str) -> str | None:
 
 def _parts(element: Element) -> tuple[str | Output, ...]:
     """Text and outputs of a label, without the blanks around it."""
+    if not len(element):
+        text = (element.text or "").strip()
+        return (text,) if text else ()
     parts: list[str | Output] = [element.text or ""]
     for child in element:
         if local(child.tag) == "output":
@@ -329,8 +363,5 @@ def _texts(text: Element) -> Iterator[tuple[str, tuple[str | Output, ...]]]:
 
 
 def _list(instance: Element) -> ListSource:
-    items = [
-        {local(cell.tag): cell.text or "" for cell in item.iterchildren(tag=etree.Element)}
-        for item in instance.iterfind("./*/*")
-    ]
+    items = [{local(cell.tag): cell.text or "" for cell in item} for root in instance for item in root]
     return ListSource(instance.get("id"), instance.get("src"), tuple(items))

@@ -14,18 +14,19 @@ from .closures import Code, Runner
 from .coercion import to_text, to_truth
 from .expression import Expression, Facts, Names
 from .grammar import (
-    MAX_NESTING,
+    CHAINS,
+    NAME,
+    NUMBER,
+    PATH,
+    STRING,
     ExpressionError,
+    Read,
     Step,
     Token,
-    call_arguments,
-    call_name,
     flatten,
     is_call,
-    parse,
     shown,
     terms,
-    without_brackets,
 )
 from .patterns import compile_pattern
 from .repeats import instance, number_of, unnumbered
@@ -37,11 +38,33 @@ def compile_expression(text: str, names: Names, here: str) -> Expression:
     return compile_with_facts(text, names, here)[0]
 
 
-def compile_with_facts(text: str, names: Names, here: str) -> tuple[Expression, Facts]:
+class Shared:
+    """What the expressions of one form share: parsed text, and the code that reads a question."""
+
+    __slots__ = ("literals", "plain", "questions", "read")
+
+    def __init__(self) -> None:
+        self.read = Read()
+        self.questions: dict[tuple[str, str], Code] = {}
+        self.plain: dict[str, tuple[str, Code]] = {}
+        self.literals: dict[tuple[str, str], Code] = {}
+
+    def question(self, path: str, kind: str) -> Code:
+        """The code that reads a question as this kind."""
+        found = self.questions.get((path, kind))
+        if found is None:
+            found = self.questions[path, kind] = closures.question(path, kind)
+        return found
+
+
+def compile_with_facts(
+    text: str, names: Names, here: str, shared: Shared | None = None
+) -> tuple[Expression, Facts]:
     """The expression, and with it the repeats whose number of instances went into its code."""
-    compiler = Compiler(names, here)
+    shared = shared or Shared()
+    compiler = Compiler(names, here, shared=shared)
     try:
-        code = compiler.code(parse(text))
+        code = compiler.code(shared.read.parse(text))
     except RecursionError:
         raise ExpressionError("it is nested too deeply") from None
     facts = compiler.facts
@@ -50,11 +73,11 @@ def compile_with_facts(text: str, names: Names, here: str) -> tuple[Expression, 
     return Expression(text, code.run, code.kind, reads, parts, named, facts.volatile, facts.lingual), facts
 
 
-def compile_query(token: Token, names: Names, here: str) -> tuple[Query, Facts]:
+def compile_query(token: Token, names: Names, here: str, shared: Shared | None = None) -> tuple[Query, Facts]:
     """Compiles the path of a list of choices."""
-    compiler = Compiler(names, here)
+    compiler = Compiler(names, here, shared=shared or Shared())
     origin, steps = flatten(token)
-    if not is_call(origin) or call_name(origin) != "instance":
+    if not is_call(origin) or origin.value != "instance":
         raise ExpressionError("choices that come from other answers are not yet asked in chat")
     return compiler.query(origin, steps), compiler.facts
 
@@ -73,34 +96,25 @@ class Compiler:
     facts: Facts = field(default_factory=Facts)
     uses_row: bool = False
     uses_place: bool = False
-    depth: int = 0
     number: float | None = None
     asking: str | None = None
+    shared: Shared = field(default_factory=Shared)
 
     def code(self, token: Token) -> Code:
         """The code of any expression."""
-        token = without_brackets(token)
         symbol = token.symbol
+        if symbol == PATH:
+            return self._plain(token) if len(token.value) > 1 else self._path(token)
         if symbol in _LITERALS:
-            return closures.constant(token.value if symbol == "(string)" else float(token.value))
-        if symbol in _CHAINS and len(token) == 2:
-            return self._chain(symbol, [self._deeper(part) for part in terms(token, symbol)])
-        if symbol in _OPERATORS and len(token) == 2:
-            return self._operation(symbol, self._deeper(token[0]), self._deeper(token[1]))
-        if symbol in ("+", "-"):
-            return closures.signed(symbol, self._deeper(token[0]))
+            return self._literal(symbol, token.value)
+        if symbol in CHAINS:
+            return self._chain(symbol, [self.code(part) for part in terms(token, symbol)])
+        if symbol in _OPERATORS:
+            operands = [self.code(part) for part in token.parts]
+            return self._operation(symbol, *operands) if len(operands) == 2 else closures.negative(*operands)
         if is_call(token):
-            return self._call(call_name(token), call_arguments(token))
+            return self._call(token.value, token.parts)
         return self._path(token)
-
-    def _deeper(self, token: Token) -> Code:
-        """The code of a part; closures nest as their expression does, and the stack has an end."""
-        self.depth += 1
-        if self.depth > MAX_NESTING:
-            raise ExpressionError("it is nested too deeply")
-        code = self.code(token)
-        self.depth -= 1
-        return code
 
     def _chain(self, symbol: str, operands: list[Code]) -> Code:
         return closures.addition(operands) if symbol == "+" else closures.junction(symbol, operands)
@@ -110,7 +124,31 @@ class Compiler:
             return closures.equality(symbol == "=", left, right)
         return closures.calculation(symbol, left, right)
 
+    def _literal(self, symbol: str, text: str) -> Code:
+        literals = self.shared.literals
+        found = literals.get((symbol, text))
+        if found is None:
+            found = literals[symbol, text] = closures.constant(text if symbol == STRING else float(text))
+        return found
+
     # --- paths -------------------------------------------------------------------------------------
+
+    def _plain(self, token: Token) -> Code:
+        """A path of names alone. Where nothing stands several times it means the same everywhere in the form."""
+        if self.names.repeats:
+            return self._path(token)
+        path, code = self.shared.plain.get(token.value) or self._first_plain(token)
+        if path:
+            self.facts.reads.add(path)
+        return code
+
+    def _first_plain(self, token: Token) -> tuple[str, Code]:
+        code = self._path(token)
+        path = "/".join(step.name for step in token.steps[1:])
+        if self.names.kind(path) is None:
+            return "", code
+        self.shared.plain[token.value] = path, code
+        return path, code
 
     def _path(self, token: Token) -> Code:
         origin, steps = flatten(token)
@@ -121,7 +159,7 @@ class Compiler:
         return self._node(self._relative(steps)) if self.row is None else self._column(steps)
 
     def _path_from_call(self, origin: Token, steps: list[Step]) -> Code:
-        name = call_name(origin)
+        name = origin.value
         if name == "instance":
             return closures.listed(self.query(origin, steps[:2]), tuple(step.name for step in steps[2:]))
         if name == "current":
@@ -135,7 +173,9 @@ class Compiler:
 
     def _beside(self, steps: list[Step]) -> list[Step]:
         """An absolute path means the instance it is used in, as far as both go the same way (ODK's deviation)."""
-        here = self.here.split("/") if self.names.repeats else []
+        if not self.names.repeats:
+            return _straight([], steps)
+        here = self.here.split("/")
         path: list[Step] = []
         for place, step in enumerate(steps):
             same = place < len(here) and unnumbered(here[place]) == step.name
@@ -169,10 +209,10 @@ class Compiler:
     def _places(self, steps: list[Step]) -> tuple[str, list[str], list[Runner]]:
         """A path, the same in every instance it means, and for each of those the condition in brackets."""
         path: list[str] = []
+        repeats = self.names.repeats
         for at, step in enumerate(steps):
             path.append(step.name)
-            repeat = "/".join(path)
-            if repeat in self.names.repeats:
+            if repeats and (repeat := "/".join(path)) in repeats:
                 rest = [after.name for after in steps[at + 1 :]]
                 if any(after.filters for after in steps[at + 1 :]):
                     raise ExpressionError("a condition in brackets is understood on lists and repeats only")
@@ -196,9 +236,9 @@ class Compiler:
             self.names,
             instance(repeat, number),
             facts=self.facts,
-            depth=self.depth,
             number=float(number),
             asking=self.asking or self.here,
+            shared=self.shared,
         )
         runs = [inside.code(token).run for token in filters]
 
@@ -211,7 +251,7 @@ class Compiler:
     def _read(self, path: str, kind: str | None) -> Code:
         if kind is not None:
             self.facts.reads.add(path)
-            return closures.question(path, kind)
+            return self.shared.question(path, kind)
         if path.endswith("]"):  # an instance of a repeat is only counted: what is inside does not matter
             self.facts.parts.add(path)
         else:
@@ -232,7 +272,7 @@ class Compiler:
 
     def query(self, origin: Token, steps: list[Step]) -> Query:
         """The rows that `instance('…')/root/item[…]` stands for."""
-        table = self._table(call_arguments(origin))
+        table = self._table(origin.parts)
         if len(steps) != 2 or steps[0].name != "root" or steps[0].filters:
             raise ExpressionError(f"the list '{table.id}' is read as instance('{table.id}')/root/item")
         filters = steps[1].filters
@@ -242,7 +282,7 @@ class Compiler:
         indexable = bool(filters) and not compilers[0].uses_place
         return Query(table, runs, self._branches(table, filters[0]) if indexable else ())
 
-    def _table(self, arguments: list[Token]) -> Table:
+    def _table(self, arguments: tuple[Token, ...]) -> Table:
         name = _literal(arguments[0], "instance") if len(arguments) == 1 else ""
         table = self.names.tables.get(name)
         if table is None:
@@ -251,19 +291,19 @@ class Compiler:
 
     def _inside(self, table: Table) -> Compiler:
         """A compiler for the same question, inside the brackets behind a list."""
-        return Compiler(self.names, self.here, table, self.facts, depth=self.depth, asking=self.asking)
+        return Compiler(self.names, self.here, table, self.facts, asking=self.asking, shared=self.shared)
 
     def _branches(self, table: Table, token: Token) -> tuple[Branch, ...]:
         """A filter as alternatives that an index answers; () when one of them has no equality."""
         branches: list[Branch] = []
-        for alternative in terms(without_brackets(token), "or"):
-            branch = self._branch(table, terms(without_brackets(alternative), "and"))
+        for alternative in terms(token, "or"):
+            branch = self._branch(table, terms(alternative, "and"))
             if branch is None:
                 return ()
             branches.append(branch)
         return tuple(branches)
 
-    def _branch(self, table: Table, conditions: list[Token]) -> Branch | None:
+    def _branch(self, table: Table, conditions: tuple[Token, ...]) -> Branch | None:
         keys: dict[str, Runner] = {}
         rest: list[Code] = []
         for condition in conditions:
@@ -278,17 +318,17 @@ class Compiler:
         """Column and value of `column = value`, where the value is the same for every row."""
         if token.symbol != "=":
             return "", None
-        for name, other in ((token[0], token[1]), (token[1], token[0])):
-            if name.symbol == "(name)" and _column_place(table, name.value) is not None:
+        for name, other in (token.parts, token.parts[::-1]):
+            if name.symbol == NAME and _column_place(table, name.value) is not None:
                 compiler = self._inside(table)
                 value = compiler.code(other)
                 if not compiler.uses_row:
-                    return str(name.value), value.run
+                    return name.value, value.run
         return "", None
 
     # --- functions ---------------------------------------------------------------------------------
 
-    def _call(self, name: str, arguments: list[Token]) -> Code:
+    def _call(self, name: str, arguments: tuple[Token, ...]) -> Code:
         if name in functions.REFUSED:
             raise ExpressionError(f"{name}() is not computed in a conversation: {functions.REFUSED[name]}")
         low, high = _arity(name)
@@ -296,7 +336,7 @@ class Compiler:
             raise ExpressionError(f"{name}() takes {_how_many(low, high)}, not {len(arguments)}")
         if name in functions.SPECIAL:
             return _SPECIAL[name](self, arguments)
-        codes = [self._deeper(token) for token in arguments]
+        codes = [self.code(token) for token in arguments]
         if name in functions.PLAIN:
             _check_pattern(name, arguments)
             return closures.plain_call(functions.PLAIN[name], codes)
@@ -305,26 +345,26 @@ class Compiler:
         self.facts.volatile = True
         return closures.timely_call(functions.TIMELY[name], codes)
 
-    def _if(self, arguments: list[Token]) -> Code:
-        condition = self._deeper(arguments[0])
+    def _if(self, arguments: tuple[Token, ...]) -> Code:
+        condition = self.code(arguments[0])
         if condition.constant and self.names.repeats:
             return self._branch_taken(bool(closures.truth_of(condition)(None)), arguments[1:])
-        yes, no = (self._deeper(token) for token in arguments[1:])
+        yes, no = (self.code(token) for token in arguments[1:])
         decide, first, second = closures.truth_of(condition), yes.run, no.run
         code = Code(lambda run: first(run) if decide(run) else second(run), closures.common_kind(yes, no))
         return closures.folded(code, condition, yes, no)
 
-    def _branch_taken(self, first: bool, branches: list[Token]) -> Code:
+    def _branch_taken(self, first: bool, branches: tuple[Token, ...]) -> Code:
         """Where `position(..) = 1` decides, the other branch is not read: a running total is no circle."""
         other = Compiler(
-            self.names, self.here, self.row, depth=self.depth, number=self.number, asking=self.asking
+            self.names, self.here, self.row, number=self.number, asking=self.asking, shared=self.shared
         )
         other.code(branches[first])
         self.facts.named |= other.facts.reads | other.facts.named
-        return self._deeper(branches[0 if first else 1])
+        return self.code(branches[0 if first else 1])
 
-    def _coalesce(self, arguments: list[Token]) -> Code:
-        one, other = (self._deeper(token) for token in arguments)
+    def _coalesce(self, arguments: tuple[Token, ...]) -> Code:
+        one, other = (self.code(token) for token in arguments)
         first, second = one.run, other.run
 
         def coalesce(run: Any) -> Any:
@@ -333,13 +373,13 @@ class Compiler:
 
         return closures.folded(Code(coalesce, closures.common_kind(one, other)), one, other)
 
-    def _once(self, arguments: list[Token]) -> Code:
+    def _once(self, arguments: tuple[Token, ...]) -> Code:
         """The question's own value if it has one and applies; only else is the argument evaluated.
 
         What came from chance or the clock stays also while the question does not apply.
         """
         self.facts.volatile = False
-        fresh, here = self._deeper(arguments[0]), self.here
+        fresh, here = self.code(arguments[0]), self.here
         drawn, self.facts.volatile = self.facts.volatile, True
 
         def once(run: Any) -> Any:
@@ -352,7 +392,7 @@ class Compiler:
         # A truth may turn out to be a text that stood there before: its code says so by having nodes.
         return Code(once, fresh.kind, nodes=(lambda run: [once(run)]) if truth else None)
 
-    def _position(self, arguments: list[Token]) -> Code:
+    def _position(self, arguments: tuple[Token, ...]) -> Code:
         if arguments:
             path = self._single_path(arguments[0])
             if path.endswith("]"):  # settled here; but an instance more or less runs the rule, as in JavaRosa
@@ -368,7 +408,7 @@ class Compiler:
     def _single_path(self, token: Token) -> str:
         """The path that is written in an argument, in the instance the question stands in."""
         origin, steps = flatten(token)
-        if is_call(origin) and call_name(origin) != "current":
+        if is_call(origin) and origin.value != "current":
             raise ExpressionError(f"'{shown(steps)}' names no question")
         here = self.asking if is_call(origin) else None
         steps = self._beside(steps[1:]) if origin == "/" else self._relative(steps, here)
@@ -377,14 +417,14 @@ class Compiler:
             raise ExpressionError(f"there is no question at /{self.names.root}/{unnumbered(path)}")
         return path
 
-    def _indexed_repeat(self, arguments: list[Token]) -> Code:
+    def _indexed_repeat(self, arguments: tuple[Token, ...]) -> Code:
         """A question in the instance of a number; its own value it does not see."""
         path, repeat = (unnumbered(self._single_path(token)) for token in arguments[:2])
         kind = self.names.kind(path)
         if repeat not in self.names.repeats or not path.startswith(f"{repeat}/") or kind is None:
             raise ExpressionError("indexed-repeat() takes a question, the repeat it stands in, and a number")
         places, _ = self._instances(repeat, [path[len(repeat) + 1 :]], ())
-        place = self._deeper(arguments[2])
+        place = self.code(arguments[2])
         number = closures.number_of(place)
         if place.constant:
             wanted = number(None)
@@ -397,17 +437,17 @@ class Compiler:
         self.facts.reads.update(places)
         return closures.chosen(tuple(places), kind, number)
 
-    def _current(self, _: list[Token]) -> Code:
+    def _current(self, _: tuple[Token, ...]) -> Code:
         return self._node(self._relative([], self.asking))
 
-    def _instance(self, _: list[Token]) -> Code:
+    def _instance(self, _: tuple[Token, ...]) -> Code:
         raise ExpressionError("instance() must be followed by a path such as /root/item")
 
-    def _pulldata(self, arguments: list[Token]) -> Code:
+    def _pulldata(self, arguments: tuple[Token, ...]) -> Code:
         table = self._table(arguments[:1])
         wanted, key = (_literal(token, "pulldata") for token in arguments[1:3])
         place, _ = _column_place(table, wanted), _column_place(table, key)
-        value = self._deeper(arguments[3]).run
+        value = self.code(arguments[3]).run
 
         def pulldata(run: Any) -> str:
             found = table.index((key,)).get((to_text(value(run)),))
@@ -415,24 +455,23 @@ class Compiler:
 
         return Code(pulldata, "string")
 
-    def _randomize(self, arguments: list[Token]) -> Code:
+    def _randomize(self, arguments: tuple[Token, ...]) -> Code:
         """The rows as they are: a conversation numbers its choices, so their order stays."""
-        return self._deeper(arguments[0])
+        return self.code(arguments[0])
 
-    def _version(self, _: list[Token]) -> Code:
+    def _version(self, _: tuple[Token, ...]) -> Code:
         return closures.constant(self.names.version)
 
-    def _choice_name(self, arguments: list[Token]) -> Code:
+    def _choice_name(self, arguments: tuple[Token, ...]) -> Code:
         self.facts.lingual = True
-        value = self._deeper(arguments[0]).run
+        value = self.code(arguments[0]).run
         path = self._named_question(_literal(arguments[1], "jr:choice-name"))
         return Code(lambda run: run.choice_label(path, to_text(value(run))), "string")
 
     def _named_question(self, text: str) -> str:
         """The path of the question that a path in quotes names."""
-        token = without_brackets(parse(text))
-        origin, steps = flatten(token)
-        if is_call(origin) and call_name(origin) != "current":
+        origin, steps = flatten(self.shared.read.parse(text))
+        if is_call(origin) and origin.value != "current":
             raise ExpressionError(f"'{text.strip()}' names no question")
         path, places, _ = self._places(self._beside(steps[1:]) if origin == "/" else self._relative(steps))
         if self.names.kind(path) is None:
@@ -440,9 +479,9 @@ class Compiler:
         self.facts.reads.update(places)
         return places[0] if places else path
 
-    def _itext(self, arguments: list[Token]) -> Code:
+    def _itext(self, arguments: tuple[Token, ...]) -> Code:
         self.facts.lingual = True
-        name = self._deeper(arguments[0]).run
+        name = self.code(arguments[0]).run
         return Code(lambda run: run.itext(to_text(name(run))), "string")
 
 
@@ -458,12 +497,11 @@ def _straight(path: list[Step], steps: list[Step]) -> list[Step]:
     return path
 
 
-_LITERALS = frozenset(("(string)", "(integer)", "(decimal)", "(float)"))
-_CHAINS = frozenset(("and", "or", "+"))
+_LITERALS = frozenset((STRING, NUMBER))
 _OPERATORS = frozenset(("=", "!=", *closures.COMPARISONS, *closures.ARITHMETIC))
 
 
-_SPECIAL: dict[str, Callable[[Compiler, list[Token]], Code]] = {
+_SPECIAL: dict[str, Callable[[Compiler, tuple[Token, ...]], Code]] = {
     "if": Compiler._if,
     "coalesce": Compiler._coalesce,
     "once": Compiler._once,
@@ -493,13 +531,13 @@ def _how_many(low: int, high: int) -> str:
 
 
 def _literal(token: Token, name: str) -> str:
-    if token.symbol != "(string)":
+    if token.symbol != STRING:
         raise ExpressionError(f"{name}() needs names in quotes here")
-    return str(token.value)
+    return token.value
 
 
-def _check_pattern(name: str, arguments: list[Token]) -> None:
-    if name == "regex" and arguments[1].symbol == "(string)":
+def _check_pattern(name: str, arguments: tuple[Token, ...]) -> None:
+    if name == "regex" and arguments[1].symbol == STRING:
         try:
             compile_pattern(arguments[1].value)
         except ValueError as err:

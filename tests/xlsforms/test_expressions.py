@@ -240,8 +240,8 @@ def test_pulldata_reads_an_attached_list(talk: Callable[..., Talk]) -> None:
     ("expression", "reason"),
     [
         ("frobnicate(1)", "unknown function 'frobnicate'"),
-        ("(1 + 2", "unexpected end of source"),
-        ("1 +", "unexpected end of source"),
+        ("(1 + 2", "it ends too early"),
+        ("1 +", "it ends too early"),
         ("if(1, 2)", "if() takes 3 arguments, not 2"),
         ("area('1 2;3 4')", "area() is not computed in a conversation: it measures places"),
         (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
 import pytest
@@ -57,9 +56,9 @@ def test_a_form_knows_itself_and_its_questions(write_form: WriteForm) -> None:
 
 def test_a_form_cannot_be_changed(write_form: WriteForm) -> None:
     form = write_form(FORM)
-    with pytest.raises(dataclasses.FrozenInstanceError):
+    with pytest.raises(AttributeError):
         form.version = "1"  # type: ignore[misc]
-    with pytest.raises(dataclasses.FrozenInstanceError):
+    with pytest.raises(AttributeError):
         form.questions[0].path = "x"  # type: ignore[misc]
 
 
@@ -110,7 +109,7 @@ def test_a_reference_to_no_question_is_named_by_pyxform(write_form: WriteForm) -
 
 
 def test_unbalanced_brackets_in_a_relevant_are_named_with_their_question(write_form: WriteForm) -> None:
-    with pytest.raises(FormError, match=r"form\.md: question q, relevant `\(\$\{a\} = 1`: unexpected end"):
+    with pytest.raises(FormError, match=r"form\.md: question q, relevant `\(\$\{a\} = 1`: it ends too early"):
         write_form(
             "| survey |\n| | type | name | label | relevant |\n| | text | a | A | |\n| | text | q | Q | (${a} = 1 |"
         )
