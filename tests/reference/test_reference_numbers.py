@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.stats import binomtest
 
 from scoring.between import dersimonian_laird, james_stein, reml
 from scoring.cells import IN_CHAT, Cells, pooled_variance
@@ -216,3 +217,21 @@ def test_ten_even_estimates_give_the_sets_of_the_authors_example() -> None:
     )
     assert found.low.tolist() == data["ten_even_low"]
     assert found.high.tolist() == data["ten_even_high"]
+
+
+def test_wilsons_intervals_and_the_weighted_rating_are_as_published() -> None:
+    """Neither is used for ratings: they are the yardsticks lists are compared with, and pooling with tau known is the weighted rating."""
+    data = published("wilson")
+    for share, interval in data["wilson"].items():
+        hits, tries = map(int, share.split("/"))
+        found = binomtest(hits, tries).proportion_ci(method="wilson")
+        assert [found.low, found.high] == pytest.approx(interval, abs=5e-5)
+    movie = data["imdb"]
+    # m = sigma^2 / tau^2 votes at the mean C: the posterior mean with sigma^2 = 4 and tau = 1 around a known mean
+    pooled = pool(
+        np.array([movie["R"]]),
+        np.array([movie["m"] / movie["v"]]),
+        tau=Known(1.0),
+        mu=Normal(movie["C"], 1e-6),
+    )
+    assert pooled.mean[0] == pytest.approx(movie["WR"], abs=5e-3)
