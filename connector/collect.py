@@ -16,6 +16,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from lxml import etree
+
 from connector.errors import GiveUp, SkipRecord
 from connector.local_forms import LocalForms
 from connector.submission import FormVersion, Held, Page, Submission, Unreadable, without_uuid
@@ -29,8 +31,8 @@ MOST_BYTES = 1024 * 1024  # an evaluation has a few kilobytes; what is larger is
 NOT_INSTANCES = ("__MACOSX",)
 ENCRYPTED = "base64EncryptedKey"
 EDIT = b"deprecatedID"
-BLANK_FORM = b"http://www.w3.org/1999/xhtml"  # the form itself is a page; an instance never is
-HEAD_BYTES = 2000
+HEAD_BYTES = 4000  # more than declarations of namespaces need before the first element begins
+BLANK_FORM = "{http://www.w3.org/1999/xhtml}html"  # the form itself is a page; an instance never is
 
 
 @dataclass(frozen=True)
@@ -136,7 +138,7 @@ class CollectSource:
         unreadable, settled = list(lost), list[str]()
         for one in some:
             content = files.read(one)
-            if BLANK_FORM in content[:HEAD_BYTES]:
+            if _root_of(content) == BLANK_FORM:
                 continue
             try:
                 instance = _parsed(content)
@@ -182,6 +184,16 @@ def _root(version_id: str, before: Mapping[str, str]) -> str:
         version_id = older
         passed.add(older)
     return version_id
+
+
+def _root_of(content: bytes) -> str | None:
+    """The name of the first element; None where there is none, or before it something no instance has."""
+    parser = etree.XMLPullParser(("start",), resolve_entities=False, no_network=True, load_dtd=False)
+    try:
+        parser.feed(content[:HEAD_BYTES])
+    except etree.XMLSyntaxError:
+        return None
+    return next((str(getattr(begun, "tag", "")) for _, begun in parser.read_events()), None)
 
 
 def _parsed(content: bytes) -> Instance | SkipRecord:

@@ -13,6 +13,7 @@ from commanding import Done, Shakti
 from shakti.demo.central_server import CentralServer
 from shakti.demo.kobo_server import KoboServer
 from shakti.demo.loopback import LoopbackServer, Response
+from shakti.demo.trouble import Instead
 
 FORMS = Path(__file__).resolve().parents[2] / "xlsforms"
 FORM_ID = "services_checkin"
@@ -183,7 +184,7 @@ def test_wrong_credentials_and_missing_ones_are_one_sentence(shakti: Shakti) -> 
 def test_a_server_that_is_out_of_order_ends_with_the_code_for_unreachable(
     shakti: Shakti, servers: dict[str, LoopbackServer]
 ) -> None:
-    servers["central"].interrupt(Response(503, b"<h1>Service Unavailable</h1>"))
+    servers["central"].trouble.every(Instead(Response(503, b"<h1>Service Unavailable</h1>")))
     done = shakti("forms", "deploy", "central")
     assert done.returncode == 3
     assert "busy or out of order (status 503)" in error(done)
