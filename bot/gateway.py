@@ -63,7 +63,7 @@ class Limits:
 
     in_flight: int = 20
     per_second: float = 1.0
-    burst: float = 20.0
+    burst: float = 30.0
     new_per_second: float = 0.2  # new sessions from one address: a village shares one
     new_burst: float = 60.0
 
