@@ -217,7 +217,9 @@ def test_an_evaluation_given_on_the_page_comes_to_the_outbox_through_rasa(
     browser.press("Yes, begin").press("How a person or an office worked with me")
     for typed in TO_REVIEW[TO_REVIEW.index("1") + 1 :]:
         browser.write(typed)
-        while browser.response.status_code == 429:  # faster than a person reads: wait as told, and send it again
+        while (
+            browser.response.status_code == 429
+        ):  # faster than a person reads: wait as told, and send it again
             time.sleep(int(browser.response.headers["retry-after"]))
             (again,) = browser.buttons()
             browser.press(again)
