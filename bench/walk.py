@@ -1,10 +1,11 @@
 """One filling of a form by our engine, always with the same answers; `python -c "from bench.walk import cold; …"`.
 
-Imports nothing but the engine: a cold process is timed with it.
+Imports nothing but the engine: a cold process and a load are timed with it.
 """
 
 from __future__ import annotations
 
+import sys
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -27,6 +28,14 @@ class Walk:
 def cold(file: str) -> None:
     """All that a fresh process does: loads the form and fills it once."""
     walk(load_form(Path(file)))
+
+
+def loads(file: str, times: int) -> None:
+    """Prints the milliseconds of each load of the form, one line a load."""
+    for _ in range(times):
+        start = time.perf_counter_ns()
+        load_form(Path(file))
+        sys.stdout.write(f"{(time.perf_counter_ns() - start) / 1e6}\n")
 
 
 def walk(form: Form) -> Walk:

@@ -350,7 +350,7 @@ def _table(source: ListSource, media: Mapping[str, str], where: str) -> Table:
     if source.src is None:
         columns = tuple(dict.fromkeys(column for item in source.items for column in item))
         return Table(
-            source.id, None, columns, tuple(tuple(i.get(c, "") for c in columns) for i in source.items)
+            source.id, None, columns, tuple([tuple([i.get(c, "") for c in columns]) for i in source.items])
         )
     name = _file_name(source)
     if name is None:
