@@ -77,10 +77,15 @@ async function chooseFromList(page, list, wanted) {
 // A day as "2026-01-05", found in the calendar by its year, its month, its number.
 async function chooseDay(page, question, day) {
   const [year, month, date] = day.split('-').map(Number);
-  await question.locator('input').click();
   const calendar = page.locator('.p-datepicker-panel');
-  await calendar.locator('.p-datepicker-select-year').click();
-  await calendar.locator('.p-datepicker-year').getByText(String(year), { exact: true }).click();
+  const wanted = calendar.locator('.p-datepicker-year').getByText(String(year), { exact: true });
+  // A click on a calendar that is still unfolding is lost: a person clicks again, and so do we.
+  for (let tries = 3; tries && !(await wanted.isVisible()); tries--) {
+    if (!(await calendar.isVisible())) await question.locator('input').click();
+    await calendar.locator('.p-datepicker-select-year').click({ timeout: 5000 }).catch(() => {});
+    await wanted.waitFor({ timeout: 3000 }).catch(() => {});
+  }
+  await wanted.click();
   await calendar.locator('.p-datepicker-month').nth(month - 1).click();
   await calendar.locator('.p-datepicker-day-cell:not(.p-datepicker-other-month)').nth(date - 1).click();
   await calendar.waitFor({ state: 'detached' });
