@@ -80,6 +80,20 @@ def comparisons(text: str, root: str, here: str) -> Iterator[Term]:
         waiting.extend(inside(token))
 
 
+def named(text: str, root: str, here: str) -> Iterator[str]:
+    """The path of every question that an expression names, wherever in it that stands."""
+    try:
+        waiting = [parse(text)] if text.strip() else []
+    except ExpressionError:
+        return
+    while waiting:
+        token = waiting.pop()
+        path = path_of(token, root, here)
+        if path is not None:
+            yield path
+        waiting.extend(inside(token))
+
+
 def constant(text: str) -> bool | None:
     """Whether an expression is always true or always false; None when that depends on answers."""
     try:

@@ -339,6 +339,28 @@ def test_an_instance_name_that_tells_through_a_calculation_is_seen(tmp_path: Pat
     assert "'code'" in only(book, tmp_path).message
 
 
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"type": "calculate", "name": "tag", "calculation": "concat('x', ${code})"},
+        {"type": "integer", "name": "village", **said("Which")},
+    ],
+)
+def test_an_instance_name_that_tells_is_seen_in_an_xform_as_well(row: dict[str, str], tmp_path: Path) -> None:
+    book = with_rows(row)
+    book["settings"][0]["instance_name"] = f"concat('Form ', ${{{row['name']}}}, today())"
+    path = tmp_path / "form.xml"
+    path.write_text(to_xform(written(book, tmp_path)).xform, encoding="utf-8")
+    (told,) = [f.message for f in check(path) if "instance_name" in f.message]
+    assert "'code'" in told or "'village'" in told
+
+
+def test_a_neutral_instance_name_is_left_alone_in_an_xform(tmp_path: Path) -> None:
+    path = tmp_path / "form.xml"
+    path.write_text(to_xform(written(healthy(), tmp_path)).xform, encoding="utf-8")
+    assert not [f for f in check(path) if "instance_name" in f.message]
+
+
 def test_the_device_number_is_seen_in_an_xform_as_well(tmp_path: Path) -> None:
     path = tmp_path / "form.xml"
     book = with_rows({"type": "deviceid", "name": "device"})

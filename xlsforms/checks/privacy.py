@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from ..conditions import named
 from ..form import Form
 from ..workbook import Row
 from .book import Book, type_of
@@ -39,13 +40,7 @@ def find(book: Book) -> Iterator[Finding]:
     for row in book.survey:
         yield from _identifying(row)
     for name in sorted(_names_that_tell(book)):
-        yield Finding(
-            "error",
-            "settings",
-            book.settings.number if book.settings else None,
-            f"The instance_name uses '{name}', and a phone keeps that name even after the form was sent.",
-            "Use something neutral, such as concat('Evaluation ', today()).",
-        )
+        yield _told(name, book.settings.number if book.settings else None)
 
 
 def find_in_xform(form: Form) -> Iterator[Finding]:
@@ -55,6 +50,18 @@ def find_in_xform(form: Form) -> Iterator[Finding]:
             yield _recorded(None, bind.preload_params.lower())
         elif bind.type in IDENTIFYING_TYPES or path == "meta/audit":
             yield _recorded(None, bind.type)
+    for path in sorted(_paths_that_tell(form)):
+        yield _told(path.rpartition("/")[2], None)
+
+
+def _told(name: str, row: int | None) -> Finding:
+    return Finding(
+        "error",
+        "settings",
+        row,
+        f"The instance_name uses '{name}', and a phone keeps that name even after the form was sent.",
+        "Use something neutral, such as concat('Evaluation ', today()).",
+    )
 
 
 def _identifying(row: Row) -> Iterator[Finding]:
@@ -103,15 +110,40 @@ def _names_that_tell(book: Book) -> set[str]:
     return found
 
 
+def _paths_that_tell(form: Form) -> set[str]:
+    """The same of an XForm, where every question is named by its path."""
+    binds, root = form.model.binds, form.model.root
+    questions = {question.path: question for question in form.questions}
+    files = {source.id for source in form.model.lists if source.src is not None}
+    lists = {control.path: control.itemset for control in form.model.controls if control.itemset is not None}
+    waiting, seen, found = ["meta/instanceName"], set[str](), set[str]()
+    while waiting:
+        path = waiting.pop()
+        if path in seen:
+            continue
+        seen.add(path)
+        waiting += named(binds[path].calculate, root, path) if path in binds else ()
+        question = questions.get(path)
+        if question is None:
+            continue
+        from_file = path in lists and any(f"'{file}'" in lists[path].nodeset for file in files)
+        if from_file or question.kind == "text" or _means_or_names(question.eval.get("is"), path):
+            found.add(path)
+    return found
+
+
 def _tells(row: Row) -> bool:
     written = row.cells.get("type", "").lower()
     return (
         written.startswith(("text", "select_one_from_file"))
         or written in IDENTIFYING_TYPES
-        or row.cells.get("bind::eval:is") in IDENTIFYING_MEANINGS
-        or bool(_words(row.cells.get("name", "")) & (_PLACES | IDENTIFYING_WORDS))
+        or _means_or_names(row.cells.get("bind::eval:is"), row.cells.get("name", ""))
     )
 
 
+def _means_or_names(meaning: str | None, name: str) -> bool:
+    return meaning in IDENTIFYING_MEANINGS or bool(_words(name) & (_PLACES | IDENTIFYING_WORDS))
+
+
 def _words(name: str) -> set[str]:
-    return set(re.split(r"[_\-. ]+", name.lower()))
+    return set(re.split(r"[_\-. ]+", name.lower().rpartition("/")[2]))
