@@ -316,12 +316,15 @@ def _agreement(stratum: Ints, vector: Ints, collector: Ints) -> Floats:
 
 
 def _numbered(*columns: Ints | Floats) -> Ints:
-    """A number for each combination of values."""
+    """A number for each combination of values; numbers with a fraction are told apart to the sixth place."""
     number = np.zeros(len(columns[0]), dtype=np.int64)
     for column in columns:
-        _, own = np.unique(column, return_inverse=True)
-        number = number * (int(np.max(own, initial=0)) + 1) + own
-        _, number = np.unique(number, return_inverse=True)
+        own: Ints = (column if column.dtype.kind == "i" else np.round(column * 1e6)).astype(np.int64)
+        least, most = int(np.min(own, initial=0)), int(np.max(own, initial=0))
+        wide = most - least + 1
+        if wide > len(own):  # far apart: numbered first, so that the product stays small
+            own, least, wide = grouped(own - least).number, 0, len(own)
+        number = grouped(number * wide + (own - least)).number
     return number
 
 
@@ -340,19 +343,23 @@ def _burst(scored: _Scored) -> Iterator[Suspicion]:
     if len(known) < LEAST:
         return
     first = _arrivals(scored, known)
-    provider, day = scored.provider[first], scored.day[first] - int(np.min(scored.day[first]))
+    earliest = int(np.min(scored.day[first]))
+    provider, day = scored.provider[first], scored.day[first] - earliest
+    tested = np.flatnonzero(np.bincount(provider) >= LEAST)
     best: dict[int, tuple[float, int]] = {}
     for shift in (0, WEEK // 2):  # a burst that two weeks share is whole in one of the two
         week = (day + shift) // WEEK
         p = _weeks(provider, week)
-        for number in np.flatnonzero(np.bincount(provider) >= LEAST).tolist():
-            fullest = int(np.argmin(p[number]))
-            start = int(np.min(scored.day[first])) + fullest * WEEK - shift
+        for number, fullest in zip(tested.tolist(), np.argmin(p[tested], axis=1).tolist(), strict=True):
+            start = earliest + fullest * WEEK - shift
             likely = min(1.0, 2.0 * p.shape[1] * float(p[number, fullest]))
             best[number] = min(best.get(number, (2.0, 0)), (likely, start))
-    names = scored.heard.evaluations.provider.labels
-    for number, (likely, start) in best.items():
-        inside = (scored.provider == number) & (scored.day >= start) & (scored.day < start + WEEK)
+    names, own = scored.heard.evaluations.provider.labels, grouped(scored.provider)
+    for number, rows in zip(own.key.tolist(), np.split(own.order, own.starts[1:]), strict=True):
+        if number not in best:
+            continue
+        likely, start = best[number]
+        inside = rows[(scored.day[rows] >= start) & (scored.day[rows] < start + WEEK)]
         yield Suspicion(names[number], likely, scored.row[inside])
 
 
