@@ -20,8 +20,9 @@ from scoring.settings import Settings
 
 __all__ = ["METHOD", "fingerprint", "record"]
 
-METHOD = "2"
-"""Changes whenever the same evaluations, settings and seed would give other ratings."""
+METHOD = "3"
+"""One more whenever the same evaluations, settings and seed would give other ratings. Since 3: leniency and
+the likeness of a collector's interviews are learnt from the votes; the checks of conduct take out one finding after the other."""
 
 
 class Digest(Protocol):
@@ -39,7 +40,7 @@ def record(
     findings: Sequence[Finding],
 ) -> dict[str, Any]:
     """`input_sha256`, `evaluations` (how many had a say), `settings`, `seed`, `versions`, `as_of`, `window`, the `coefficients` of
-    modes and peer groups, and how many `findings` each check had; about no single survivor, collector or provider."""
+    modes and peer groups (leniency and likeness of a collector's interviews among them), and how many `findings` each check had; about no single survivor, collector or provider."""
     described = asdict(settings)
     described["red_flags"] = sorted(settings.red_flags)
     described["domains"] = {name: list(members) for name, members in settings.domains.items()}

@@ -47,6 +47,8 @@ class Estimates:
     interviewed: Floats  # share of votes
     collectors: Ints  # distinct, named
     unanimous: Bools
+    rater_sd: float  # deviation of the survivors' leniency; 0 where none was taken off
+    collector_rho: Floats  # how alike interviews of one collector were taken to be
 
 
 def role_numbers(level: Level, roles: Sequence[str]) -> Ints:
@@ -107,6 +109,8 @@ def estimates_of(level: Level, heard: Heard, modes: Sequence[ModeEffect], settin
         interviewed=interviewed,
         collectors=_count(*distinct(votes.unit[votes.collectors.vote], votes.collectors.label)[:2], units),
         unanimous=_unanimous(votes, units),
+        rater_sd=float(np.sqrt(kind.components.raters)) if kind.components is not None else 0.0,
+        collector_rho=alike,
     )
 
 

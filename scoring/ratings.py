@@ -264,5 +264,7 @@ def _coefficients(level: Level, estimates: Estimates, group: Fitted) -> list[Pee
             tau=group.posterior.tau_mean,
             sigma=float(estimates.sigma[group.members[0]]),
             mu_prior="flat" if group.mu_is_flat else "role",
+            rater_sd=estimates.rater_sd,
+            collector_rho=float(estimates.collector_rho[group.members[0]]),
         )
     ]

@@ -238,6 +238,8 @@ class PeerGroup:
     tau: float
     sigma: float  # pooled within deviation of one vote
     mu_prior: Literal["flat", "role"]
+    rater_sd: float = 0.0  # deviation of the survivors' leniency; 0 where none was taken off
+    collector_rho: float = 0.0  # how alike interviews of one collector were taken to be
 
 
 @dataclass(frozen=True)

@@ -16,11 +16,12 @@ from typing import Any
 
 import numpy as np
 
+from scoring import explain
 from scoring.columns import coded
 from scoring.errors import TableError
 from scoring.evaluations import CHAT, ENUMERATOR, Evaluations, from_columns
 from scoring.records import Ratings, Unit
-from scoring.settings import Scale
+from scoring.settings import Scale, Settings
 
 __all__ = ["RESULT_COLUMNS", "RatingsTable", "read_ratings", "read_scales", "result_rows"]
 
@@ -268,13 +269,18 @@ def _value(text: str, scale: Scale, number: int, name: str) -> float:
     return value
 
 
-def result_rows(ratings: Ratings) -> list[dict[str, Any]]:
-    """One dict for each unit in the columns of RESULT_COLUMNS: exact figures, for those who run the programme."""
+def result_rows(
+    ratings: Ratings, settings: Settings, language: explain.Language = "en"
+) -> list[dict[str, Any]]:
+    """One dict for each unit in the columns of RESULT_COLUMNS: exact figures, for those who run the programme.
+
+    `reasons` are said in `language`, by the `settings` the ratings were made with.
+    """
     return [
         {
             **{name: getattr(row, name) for name in RESULT_COLUMNS},
             "highlights": list(row.highlights),
-            "reasons": list(row.reasons),
+            "reasons": list(explain.reasons(row, settings, language)),
         }
         for row in ratings.rows
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import os
 import sys
 import threading
@@ -15,6 +16,7 @@ import typer
 
 from connector import Beat, Counts, Loss, RetryLater, RunReport, run_forever, sync
 from reports import write_all
+from reports.files import put
 from reports.tables import leaders
 from scoring import Ratings
 from shakti import assembly
@@ -158,7 +160,7 @@ def report(
         Spoken | None, typer.Option("--lang", help="bn, hi or en (default: reports.language).")
     ] = None,
 ) -> None:
-    """Score, pass the gate, and write leaders.csv, leaders.xlsx, leaders.html (outward) and programme.csv (inside).
+    """Score, pass the gate, and write leaders.csv, leaders.xlsx, leaders.html (outward) programme.csv and run.json (inside).
 
     Example: shakti report --lang bn --out out/reports
     """
@@ -172,8 +174,15 @@ def report(
     )
     folder = out or config.path(config.reports.folder)
     paths = write_all(releases.outward, releases.programme, folder, lang or config.reports.language)
+    paths = (*paths, *put(folder, {"run.json": record_of_run(ratings)}, modes={"run.json": 0o600}))
     show_lists(releases, paths, screen)
     screen.next(f"open {folder / 'leaders.html'}; programme.csv stays inside the programme")
+
+
+def record_of_run(ratings: Ratings) -> bytes:
+    """What makes the same ratings again, as the text of `run.json`; about no single person, and not to be published."""
+    text = json.dumps(ratings.audit, ensure_ascii=False, indent=2, sort_keys=True)
+    return f"{text}\n".encode()
 
 
 def show_lists(releases: Releases, paths: Sequence[Path], screen: Screen) -> None:

@@ -6,7 +6,7 @@ import json
 import os
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import typer
@@ -17,7 +17,7 @@ from reports.tables import Row, csv_text
 from scoring.grades import LAMBDA
 from scoring.tables import RESULT_COLUMNS
 from shakti import assembly
-from shakti.commands.data import SHOWN, show_method
+from shakti.commands.data import SHOWN, Spoken, record_of_run, show_method
 from shakti.commands.estimates import (
     Best,
     Estimates,
@@ -61,6 +61,9 @@ def score(
     penalty: Lambda = LAMBDA,
     best: Best = None,
     level: Level = 0.90,
+    lang: Annotated[
+        Spoken, typer.Option("--lang", help="The language of the reasons given with --ratings: bn, hi or en.")
+    ] = "en",
     as_json: AsJson = False,
 ) -> None:
     """Rate every provider with what is in the store, and show how: the coefficients of each group of peers.
@@ -88,7 +91,7 @@ def score(
             screen=screen,
         )
     elif ratings is not None:
-        _rate_table(ratings, scale or ["1..5"], as_of, out, screen, as_json=as_json)
+        _rate_table(ratings, scale or ["1..5"], as_of, out, screen, lang=lang, as_json=as_json)
     elif scale:
         raise ConfigError("--scale belongs to --ratings; the scales of the store come from its forms.")
     else:
@@ -103,10 +106,10 @@ def _rate_store(
         found = assembly.score(config, store, as_of=as_of)
     if out is not None:
         _say_paths(
-            put(out, {"run.json": _record(found)}, modes={"run.json": INSIDE}), screen, as_json=as_json
+            put(out, {"run.json": record_of_run(found)}, modes={"run.json": INSIDE}), screen, as_json=as_json
         )
     if as_json:
-        screen.raw(_record(found).decode().rstrip())
+        screen.raw(record_of_run(found).decode().rstrip())
         return
     show_method(found, screen)
     _show_findings(found, screen)
@@ -114,7 +117,14 @@ def _rate_store(
 
 
 def _rate_table(
-    path: Path, scale: list[str], as_of: str | None, out: Path | None, screen: Screen, *, as_json: bool
+    path: Path,
+    scale: list[str],
+    as_of: str | None,
+    out: Path | None,
+    screen: Screen,
+    *,
+    lang: Spoken,
+    as_json: bool,
 ) -> None:
     try:
         read = scoring.read_ratings(_text(path), scoring.read_scales(scale))
@@ -122,15 +132,16 @@ def _rate_table(
         raise scoring.TableError(f"{path}: {error}") from error
     settings = scoring.Settings()
     found = scoring.rate(read.evaluations, read.registry, settings, rng=np.random.default_rng(0), as_of=as_of)
+    rows = scoring.result_rows(found, settings, lang)
     if read.without_evaluator:
         screen.warn(f"{read.without_evaluator} rows without an evaluator count for nobody.")
     for name in sorted(settings.red_flags & set(read.evaluations.indicators)):
         screen.warn(f"Column '{name}' is a red flag and enters no score.")
     if out is not None:
-        contents = {"ratings.csv": _csv(found), "run.json": _record(found)}
+        contents = {"ratings.csv": _csv(rows), "run.json": record_of_run(found)}
         _say_paths(put(out, contents, modes=dict.fromkeys(contents, INSIDE)), screen, as_json=as_json)
     if as_json:
-        screen.raw(json.dumps(_plain(found), ensure_ascii=False, indent=2, sort_keys=True))
+        screen.raw(json.dumps(_plain(found, rows), ensure_ascii=False, indent=2, sort_keys=True))
         return
     show_method(found, screen)
     _show_findings(found, screen)
@@ -145,22 +156,17 @@ def _text(path: Path) -> str:
         raise scoring.TableError(f"row {line} is not UTF-8 text; save the table as CSV in UTF-8") from error
 
 
-def _record(found: scoring.Ratings) -> bytes:
-    text = json.dumps(found.audit, ensure_ascii=False, indent=2, sort_keys=True)
-    return f"{text}\n".encode()
-
-
-def _csv(found: scoring.Ratings) -> bytes:
-    rows: list[Row] = [
+def _csv(rows: list[dict[str, Any]]) -> bytes:
+    flat: list[Row] = [
         {name: " ".join(cell) if isinstance(cell, list) else cell for name, cell in row.items()}
-        for row in scoring.result_rows(found)
+        for row in rows
     ]
-    return csv_text(RESULT_COLUMNS, rows).encode("utf-8-sig")
+    return csv_text(RESULT_COLUMNS, flat).encode("utf-8-sig")
 
 
-def _plain(found: scoring.Ratings) -> dict[str, object]:
+def _plain(found: scoring.Ratings, rows: list[dict[str, Any]]) -> dict[str, object]:
     return {
-        "units": scoring.result_rows(found),
+        "units": rows,
         "groups": [asdict(group) for group in found.groups],
         "modes": [asdict(mode) for mode in found.modes],
         "audit": dict(found.audit),

@@ -414,6 +414,9 @@ def test_the_audit_record_is_json_and_names_input_settings_seed_and_versions(
     assert audit["as_of"] == "2026Q4"
     assert audit["settings"]["k_outward"] == 10
     assert set(audit["versions"]) == {"method", "numpy", "scipy", "python"}
+    for group in audit["coefficients"]["groups"]:
+        assert group["rater_sd"] >= 0.0
+        assert 0.0 < group["collector_rho"] < 1.0
     changed = [sample[0][0] | {"values": {"percent": 1.0}}, *sample[0][1:]]
     assert rated(changed, sample[1]).audit["input_sha256"] != audit["input_sha256"]
 

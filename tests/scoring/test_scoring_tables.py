@@ -121,7 +121,9 @@ def test_results_are_plain_rows_in_fixed_columns() -> None:
         f"{name},{stars}" for name in "AB" for stars in (3, 4, 4, 5, 5, 3)
     )
     read = read_ratings(text, ONE_TO_FIVE)
-    rows = result_rows(rate(read.evaluations, read.registry, Settings(), rng=np.random.default_rng(1)))
+    rated = rate(read.evaluations, read.registry, Settings(), rng=np.random.default_rng(1))
+    rows = result_rows(rated, Settings())
+    assert [row["reasons"] for row in rows] == [list(row.reasons) for row in rated.rows]
     assert [row["provider"] for row in rows] == ["A", "B"]
     assert all(tuple(row) == RESULT_COLUMNS for row in rows)
     assert rows[0]["n"] == 6

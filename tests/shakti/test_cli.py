@@ -263,3 +263,6 @@ def test_a_report_without_any_evaluation_lists_everybody_as_no_result_yet(
     text = (tmp_path / "lists" / "programme.csv").read_text(encoding="utf-8-sig")
     assert text.count("no result yet") >= 150
     assert len((tmp_path / "lists" / "leaders.csv").read_text(encoding="utf-8-sig").splitlines()) == 1
+    record = tmp_path / "lists" / "run.json"
+    assert json.loads(record.read_text(encoding="utf-8"))["evaluations"] == 0
+    assert record.stat().st_mode & 0o777 == 0o600

@@ -45,6 +45,15 @@ def test_a_table_is_rated_and_written_with_the_record_of_the_run(
         assert (tmp_path / "scores" / name).stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.parametrize(("lang", "said"), [("bn", "সমকক্ষ"), ("hi", "समकक्ष"), ("en", "peers")])
+def test_the_reasons_are_said_in_the_language_asked_for(
+    command: Shakti, table: Path, lang: str, said: str
+) -> None:
+    done = command("score", "--ratings", table, "--lang", lang, "--json")
+    units = {unit["provider"]: unit for unit in json.loads(done.stdout)["units"]}
+    assert said in " ".join(units["nurse_0"]["reasons"])
+
+
 def test_nobody_is_shown_as_the_last(command: Shakti, table: Path) -> None:
     lines = table.read_text(encoding="utf-8").splitlines()
     worst = [",".join([*line.split(",")[:-2], "1", "1"]) for line in lines if line.startswith("nurse_9")]
