@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
-from bot.conversation import Conversation, Forget, Message, Reply, Save, Turn
+from bot.conversation import Conversation, Forget, Message, Reply, Save, Turn, Withdraw
 from bot.drafts import Drafts
 from bot.errors import BotError, NotSavedError
 from bot.outbox import Outbox
@@ -26,6 +26,8 @@ from xlsforms import load_form
 __all__ = ["Clerk", "Handled", "open_clerk"]
 
 log = logging.getLogger(__name__)
+
+WITHDRAWAL = "withdrawal"  # what stands for a form's name where a receipt is all there is
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,8 @@ class Clerk:
     def _carry_out(self, turn: Turn, sender: str, now: dt.datetime) -> Turn:
         if isinstance(turn.effect, Save):
             return self._save(turn, turn.effect, sender, now)
+        if isinstance(turn.effect, Withdraw):
+            return self._withdraw(turn, turn.effect, sender, now)
         if isinstance(turn.effect, Forget) or turn.state is None:
             self.drafts.remove(sender)
         else:
@@ -87,6 +91,28 @@ class Clerk:
             return self.conversation.not_saved(state)
         confirmed = self.conversation.saved(state, effect.receipt)
         # Committed is committed: if the draft cannot be replaced, sending it again changes nothing.
+        with suppress(BotError):
+            self.drafts.save(sender, confirmed.state or {}, now)
+        return confirmed
+
+    def _withdraw(self, turn: Turn, effect: Withdraw, sender: str, now: dt.datetime) -> Turn:
+        """The wish goes the way of an interview: sealed, committed, and only then confirmed."""
+        state = turn.state or {}
+        try:
+            self.outbox.put(
+                "withdrawal",
+                form_id=WITHDRAWAL,
+                form_version="",
+                instance_xml=f"<data id='{WITHDRAWAL}'><receipt>{effect.receipt}</receipt></data>",
+                receipt=effect.receipt,
+                day=now.date(),
+                id=effect.wish_id,
+            )
+        except NotSavedError as error:
+            log.error("a withdrawal was not noted: %s", _kind_and_place(error))
+            return self.conversation.not_withdrawn(state)
+        confirmed = self.conversation.withdrawn(state, now=now, new_id=self.new_id)
+        # As with an interview: a wish that is delivered again changes nothing.
         with suppress(BotError):
             self.drafts.save(sender, confirmed.state or {}, now)
         return confirmed

@@ -15,7 +15,7 @@ from typing import Any
 from bot.listener import Listener
 from bot.phrases import LANGUAGES, Words
 from bot.talk import Talk, in_language, remembering, spoken_languages
-from bot.turns import Button, Effect, Forget, Message, Reply, Save, Turn
+from bot.turns import Button, Effect, Forget, Message, Reply, Save, Turn, Withdraw
 from bot.understand import (
     to_ascii_digits,
 )
@@ -25,7 +25,7 @@ from xlsforms import (
     prompt,
 )
 
-__all__ = ["Button", "Conversation", "Effect", "Forget", "Message", "Reply", "Save", "Turn"]
+__all__ = ["Button", "Conversation", "Effect", "Forget", "Message", "Reply", "Save", "Turn", "Withdraw"]
 
 
 @dataclass(frozen=True)
@@ -81,6 +81,18 @@ class Conversation:
         wording = Wording(self.words, talk.language or LANGUAGES[0])
         buttons = (wording.button("send", "send:"), wording.button("stop", "stop:"))
         return in_language(Turn(talk.to_json(), (Reply(wording.say("not_saved"), buttons),)), talk.language)
+
+    def withdrawn(self, state: Mapping[str, Any], *, now: dt.datetime, new_id: Callable[[], str]) -> Turn:
+        """The confirmation of a withdrawal, to be asked for after the commit, and the question that was open."""
+        talk = Talk.from_json(state)
+        turn = Listener(self.forms, self.words, self.region, Message(), now, new_id).withdrawn(talk)
+        return remembering(in_language(turn, talk.language), (talk.last or {}).get("id"))
+
+    def not_withdrawn(self, state: Mapping[str, Any]) -> Turn:
+        """What to say when that commit failed: the number can be written again."""
+        talk = replace(Talk.from_json(state), last=None)
+        said = Wording(self.words, talk.language or LANGUAGES[0]).say("not_withdrawn")
+        return in_language(Turn(talk.to_json(), (Reply(said),)), talk.language)
 
     def sorry(self, state: Mapping[str, Any] | None) -> tuple[Reply, ...]:
         """What to say after a fault of ours; the state stays as it was."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from bot.phrases import LANGUAGES, Words
 from bot.talk import Talk, spoken_languages
-from bot.turns import Forget, Message, Reply, Save, Turn
+from bot.turns import Forget, Message, Reply, Save, Turn, Withdraw
 from bot.understand import (
     Lexicon,
     Reading,
@@ -50,6 +50,8 @@ __all__ = ["Listener"]
 
 IDLE_MINUTES = 15  # as long as bot/drafts keeps a silent conversation; the first message says so
 PATIENCE = 3  # misreadings of one question before a way out is offered
+RECEIPT_DIGITS = 10
+LONGEST_ANSWER = 4  # digits: a longer number after the wish to withdraw is a receipt, perhaps a mistyped one
 SHORT_MESSAGE = 5  # words: a longer text in an open field is an answer, whatever it resembles
 
 URGENT = ("stop", "danger", "need_help")
@@ -62,7 +64,6 @@ REMARKS = {
     "ask_who_sees": ("intro_who",),
     "ask_about_bot": ("ask_about_bot",),
     "ask_status": ("ask_status",),
-    "withdraw": ("withdraw",),
     "thanks": ("thanks",),
     "out_of_scope": ("out_of_scope",),
 }
@@ -96,6 +97,11 @@ class Listener:
 
     def go_on(self, talk: Talk) -> Turn:
         """Any later message."""
+        if talk.pause == "withdraw":
+            digits = self._digits_typed() if self.message.payload is None else ""
+            if digits:
+                return self._withdraw(talk, digits)
+            talk = replace(talk, pause=None)
         if talk.step == "done":
             return self._hear_after_the_end(talk)
         if self.message.payload is not None:
@@ -115,9 +121,34 @@ class Listener:
         return steps[talk.step](talk)
 
     def _hear_after_the_end(self, talk: Talk) -> Turn:
-        """Thanks and goodbyes end it; everything else begins anew, knowing nothing of what was."""
-        leaving = self._meaning() in ("thanks", "stop", "deny")
-        return self._leave(talk, "goodbye") if leaving else self.begin()
+        """Thanks and goodbyes end it; everything else but a withdrawal begins anew, knowing nothing of what was."""
+        word = None if self.message.payload is not None else self._meaning()
+        if word == "withdraw":
+            return self._ask_receipt(talk)
+        return self._leave(talk, "goodbye") if word in ("thanks", "stop", "deny") else self.begin()
+
+    # -- taking back what was sent ---------------------------------------------------------------------------------
+
+    def _ask_receipt(self, talk: Talk) -> Turn:
+        """How to have deleted what was sent; a receipt number that follows at once is understood as one."""
+        talk, said = replace(talk, pause="withdraw"), self._wording(talk).say("withdraw")
+        return self._turn(talk, Reply(said)) if talk.step == "done" else self._again(talk, [said])
+
+    def _withdraw(self, talk: Talk, digits: str) -> Turn:
+        """The wish to delete what was sent with this receipt. Whether anything was is not looked up, and not told."""
+        if len(digits) != RECEIPT_DIGITS:
+            return self._ask_receipt(talk)
+        return Turn(talk.to_json(), (), Withdraw(digits, self.new_id()))
+
+    def withdrawn(self, talk: Talk) -> Turn:
+        """The confirmation of a withdrawal, and what was open before it."""
+        talk, said = replace(talk, pause=None), self._wording(talk).say("withdrawn")
+        return self._turn(talk, Reply(said)) if talk.step == "done" else self._again(talk, [said])
+
+    def _digits_typed(self) -> str:
+        """The digits of a long number that is typed alone, in any script, with blanks or dashes; else nothing."""
+        digits = to_ascii_digits("".join(self._text.split()).replace("-", ""))
+        return digits if digits.isascii() and digits.isdigit() and len(digits) > LONGEST_ANSWER else ""
 
     # -- what a button, or a word that stands for it, does ---------------------------------------------------------
 
@@ -345,6 +376,8 @@ class Listener:
             return self._choose_language(talk, word.removeprefix("language:"))
         if word == "stop":  # by the classifier: exact words never come here
             return self._turn(replace(talk, pause="stop"), wording.confirm_stop())
+        if word == "withdraw":
+            return self._ask_receipt(talk)
         if word in REMARKS:
             return self._again(talk, [wording.say(key, minutes=IDLE_MINUTES) for key in REMARKS[word]])
         moves: dict[str, Callable[[Talk], Turn]] = {

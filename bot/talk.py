@@ -23,7 +23,7 @@ class Talk:
     language: str | None = None
     form: str | None = None
     interview: State | None = None
-    pause: str | None = None  # an open menu over the step: care, stop, language or change
+    pause: str | None = None  # open over the step: care, stop, language, change, remove or withdraw
     misread: int = 0
     suggested: str | None = None  # the answer of an open "did you mean"
     section: str | None = None  # of the question shown last

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Button", "Effect", "Forget", "Message", "Reply", "Save", "Turn"]
+__all__ = ["Button", "Effect", "Forget", "Message", "Reply", "Save", "Turn", "Withdraw"]
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,15 @@ class Forget:
     """Delete what is held of this conversation."""
 
 
-Effect = Save | Forget
+@dataclass(frozen=True)
+class Withdraw:
+    """Commit the wish that what was sent with this receipt be deleted; only then may `withdrawn` be spoken."""
+
+    receipt: str
+    wish_id: str
+
+
+Effect = Save | Forget | Withdraw
 
 
 @dataclass(frozen=True)

@@ -51,6 +51,7 @@ CONTROLS = (
     "language:bn",
     "language:hi",
     "repeat_question",
+    "withdraw",
     "hint",
 )
 RESERVED = ("dont_know", "wont_say", "other")
