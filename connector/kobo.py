@@ -140,6 +140,11 @@ class KoboSource:
         """Close the connection."""
         self._http.close()
 
+    @property
+    def server_time(self) -> dt.datetime | None:
+        """What the server's clock said last; None before the first answer."""
+        return self._http.time
+
     def pages(self, cursor: dict[str, Any] | None) -> Iterator[Page]:
         """Rows in the order of `_id`, from some rows before the newest one known."""
         self._lost.clear()  # a version that could not be had is asked for once in a run, and again in the next

@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from typing import Protocol, runtime_checkable
 
 from connector.erasure_list import ErasureList
 from connector.errors import ConnectorError, GiveUp, RetryLater, SkipRecord
@@ -50,6 +51,16 @@ class Loss:
     source: str
     gone: int
     known: int
+
+
+@runtime_checkable
+class Dated(Protocol):
+    """A source whose server says what time it is: the only clock beside our own."""
+
+    @property
+    def server_time(self) -> dt.datetime | None:
+        """What the server's clock said last."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -108,13 +119,16 @@ def sync(
     erasures: ErasureList | None = None,
     renames: Renames | None = None,
     stopping: Callable[[], bool] = lambda: False,
+    believe_clock: bool = False,
+    warn: Callable[[str], None] = lambda _sentence: None,
 ) -> tuple[RunReport, ...]:
     """Bring the store up to date with every source; safe to repeat at any point.
 
     `now` gives aware time. `progress` is called with the source's name and the counts so far after each page.
     `allow_deletions` says whether more than 20 % of a source's rows may be deleted, or asks a person. `erasures` is
     kept in step with what survivors take back. `stopping` is asked after each page and source: the run then ends there. Errors of
-    a source end in its report and in the ledger. At the end the store forgets what is old enough.
+    a source end in its report and in the ledger. At the end the store forgets what is old enough; where our clock is too
+    far ahead of all that servers and runs have shown it forgets nothing and `warn` is told, unless `believe_clock`.
     """
     every = tuple(sources)
     names = [source.name for source in every]
@@ -125,8 +139,12 @@ def sync(
     if erasures is not None:
         erasures.settle(store, today=now().date())
     reports = tuple(_run(store, source, ways) for source in every if not stopping())
-    with suppress(RetryLater):  # a store that is busy or full forgets in the next run
-        store.forget(now())
+    try:
+        store.forget(now(), believe_clock=believe_clock)
+    except RetryLater:
+        pass  # a store that is busy or full forgets in the next run
+    except GiveUp as refusal:
+        warn(str(refusal))
     return reports
 
 
@@ -141,6 +159,9 @@ def _run(store: Store, source: Source, ways: _Ways) -> RunReport:
             _take(store, source, page, reading, ways)
     except ConnectorError as failure:
         error = failure
+    if isinstance(source, Dated) and source.server_time is not None:
+        with suppress(ConnectorError):  # the next answer says it again
+            store.note_day(source.server_time.date())
     report = RunReport(source.name, started, ways.now(), reading.counts, error, reading.expected)
     _write_down(store, report, reading)
     return report

@@ -21,7 +21,8 @@ LONG_READING = dt.timedelta(hours=6)
 
 @dataclass(frozen=True)
 class Known:
-    """What the store and the machine know; `lock_held` says whether a scheduler runs on this machine now."""
+    """What the store and the machine know; `lock_held` says whether a scheduler runs on this machine now, `clock_doubt`
+    why its clock is not believed."""
 
     sources: Mapping[str, SourceHealth]
     quarantined: Sequence[Quarantined]
@@ -29,6 +30,7 @@ class Known:
     beat: Beat | None
     lock_held: bool
     instances: int
+    clock_doubt: str | None = None
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,7 @@ def health_of(configured: Iterable[str], known: Known, *, now: dt.datetime) -> H
     names = tuple(configured)
     lines = tuple(_line(name, known, now) for name in names)
     advice = (
+        *_on_clock(known),
         *_on_failures(lines, known, now),
         *_on_sources(lines, now),
         *_on_scheduler(known, now),
@@ -127,6 +130,11 @@ def _patience(known: Known) -> dt.timedelta:
     if known.beat is None:
         return STALE
     return max(dt.timedelta(minutes=known.beat.every_minutes * MISSED_TURNS), dt.timedelta(hours=1))
+
+
+def _on_clock(known: Known) -> Iterable[Advice]:
+    if known.clock_doubt:
+        yield Advice("act", known.clock_doubt)
 
 
 def _on_failures(lines: Iterable[SourceLine], known: Known, now: dt.datetime) -> Iterable[Advice]:

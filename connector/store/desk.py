@@ -10,7 +10,7 @@ from sqlalchemy import Engine, delete, insert, select
 
 from connector.evaluation import Reader
 from connector.seal import Keys
-from connector.store import desk_tables, erasing, ledger, leftovers, tables
+from connector.store import clock, desk_tables, erasing, ledger, leftovers, tables
 from connector.store.engine import reader, writer
 from connector.store.erasing import Erasures, Task, Wish
 from connector.store.ledger import Run, SourceHealth
@@ -175,6 +175,21 @@ class Desk:
                     connection.execute(insert(revoked), rows)
                 count += len(rows)
         return count
+
+    # the clock
+
+    def note_day(self, day: dt.date) -> None:
+        """A server said that it is this day."""
+        with reader(self._engine) as connection:
+            known = clock.newest_day(connection)
+        if known is None or day > known:
+            with writer(self._engine) as connection:
+                clock.note_day(connection, day)
+
+    def clock_doubt(self, now: dt.datetime) -> str | None:
+        """Why nothing is forgotten now, in a sentence; None when the clock can be right."""
+        with reader(self._engine) as connection:
+            return clock.doubt(connection, now.date())
 
     # audit and heartbeat
 

@@ -14,10 +14,11 @@ from typing import Any, Self
 from sqlalchemy import delete, insert, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from connector.errors import GiveUp
 from connector.evaluation import Reader
 from connector.registry import Registry
 from connector.seal import Keys
-from connector.store import deployments, reading, tables
+from connector.store import clock, deployments, reading, tables
 from connector.store.cells import COUNTED, Cells, Weight
 from connector.store.columns import Columns
 from connector.store.deployments import Deployment
@@ -151,14 +152,18 @@ class Store(Desk):
                 if rows:
                     connection.execute(insert(table), rows)
 
-    def forget(self, now: dt.datetime) -> Forgotten:
-        """Forget what is old enough: to be called at the end of every run.
+    def forget(self, now: dt.datetime, *, believe_clock: bool = False) -> Forgotten:
+        """Forget what is old enough: to be called at the end of every run. GiveUp when the clock is too far ahead.
 
         The exact day and the sealed texts of an evaluation go after 90 days; the whole row goes 15 months after the
         beginning of its quarter, so that the running quarter and the four before it stay. What its sources still show is
         remembered by keyed hash and not stored again. On PostgreSQL the space is overwritten by its next vacuum.
         """
         with writer(self._engine) as connection:
+            doubt = None if believe_clock else clock.doubt(connection, now.date())
+            if doubt:
+                raise GiveUp(doubt)
+            clock.note_day(connection, now.date())
             return forget(connection, self._keys, now.date())
 
     # what a run needs to know

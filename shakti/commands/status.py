@@ -49,6 +49,7 @@ def status(
             store.last_beat(),
             is_locked(config.path(assembly.LOCK)),
             sum(seen.values()),
+            store.clock_doubt(now),
         )
         last_runs, audit = store.runs(limit=RUNS), store.audit(limit=RUNS)
     health = health_of(assembly.source_names(config), known, now=now)
