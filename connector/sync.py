@@ -11,7 +11,7 @@ from typing import Protocol, runtime_checkable
 from connector.erasure_list import ErasureList
 from connector.errors import ConnectorError, GiveUp, RetryLater, SkipRecord
 from connector.renames import Renames, renamed
-from connector.store import Counts, Run, Store
+from connector.store import Counts, Run, Share, Store
 from connector.store.leftovers import unreadable
 from connector.submission import Page, Source, Submission, Unreadable, precedence
 
@@ -84,10 +84,13 @@ class _Losses:
     before: int
     allows: Callable[[Loss], bool]
     gone: int = 0
+    page: int = 0  # of the page that is under way
     allowed: bool = False
 
-    def check(self, gone: int, *, nothing_left: bool = False) -> None:
-        """Raise GiveUp when `gone` records of this run are too many and nobody believes it."""
+    def check(self, page: int, *, nothing_left: bool = False) -> None:
+        """Raise GiveUp when so many of a page's records, and those of the day, are too many and nobody believes it."""
+        self.page = page
+        gone = self.gone + page
         if not gone or self.allowed:
             return
         loss = Loss(self.source, self.before + gone, self.before + self.known)
@@ -99,6 +102,10 @@ class _Losses:
         if not self.allowed:
             raise GiveUp(_refusal(loss, nothing_left=nothing_left))
 
+    def stored(self) -> None:
+        """The page that was under way is in the store."""
+        self.gone, self.page = self.gone + self.page, 0
+
 
 @dataclass
 class _Reading:
@@ -107,6 +114,7 @@ class _Reading:
     losses: _Losses
     counts: Counts = field(default_factory=Counts)
     expected: int | None = None
+    line: int | None = None  # of the ledger
 
 
 def sync(
@@ -154,6 +162,7 @@ def _run(store: Store, source: Source, ways: _Ways) -> RunReport:
     try:
         before = store.gone_since(source.name, started - LOSS_WINDOW)
         reading.losses.before = before
+        reading.line = store.begin_run(source.name, started)
         for page in _pages(store, source, reading):
             _refuse_when_stopping(ways, source)
             _take(store, source, page, reading, ways)
@@ -170,7 +179,10 @@ def _run(store: Store, source: Source, ways: _Ways) -> RunReport:
 def _take(store: Store, source: Source, page: Page, reading: _Reading, ways: _Ways) -> None:
     """One page into the store; only what is safe for ever is acknowledged."""
     ready = with_known_forms(store, source, page, ways.renames)
-    reading.counts += store.record(source.name, ready, now=ways.now())
+    losses = reading.losses
+    share = None if reading.line is None else Share(reading.line, losses.page, losses.allowed)
+    reading.counts += store.record(source.name, ready, now=ways.now(), share=share)
+    losses.stored()
     if page.listing is not None:
         store.confirm_erasures(source.name, page.listing)
     if page.withdrawals and ways.erasures is not None:
@@ -193,22 +205,17 @@ def _pages(store: Store, source: Source, reading: _Reading) -> Iterator[Page]:
     losses = reading.losses
     losses.known = len(held.rows)
     for page in source.pages(store.cursor(source.name)):
-        gone = losses.gone + sum(one.deleted and one.root_id in held.rows for one in page.submissions)
-        losses.check(gone)
+        losses.check(sum(one.deleted and one.root_id in held.rows for one in page.submissions))
         yield page
-        losses.gone = gone
     held = store.held(source.name)
     losses.known = max(losses.known, len(held.rows))
     swept = False
     for page in source.sweep(held):
         swept = True
-        missing = 0
         if page.listing is not None:
             reading.expected = len(page.listing)
-            missing = held.missing(page.listing)
-            losses.check(losses.gone + missing, nothing_left=not page.listing)
+            losses.check(held.missing(page.listing), nothing_left=not page.listing)
         yield page
-        losses.gone += missing
     if not swept and precedence(source.name) == PLATFORM:
         # A platform's sweep has nothing to say when it counts as many records there as are held here.
         reading.expected = len(held)
@@ -279,7 +286,10 @@ def _write_down(store: Store, report: RunReport, reading: _Reading) -> None:
         allowed=reading.losses.allowed,
     )
     try:
-        store.add_run(run)
+        if reading.line is None:
+            store.add_run(run)
+        else:
+            store.finish_run(reading.line, run)
     except ConnectorError:
         if report.error is None:
             raise

@@ -116,9 +116,19 @@ class Desk:
     # the ledger
 
     def add_run(self, run: Run) -> None:
-        """Write one line of the ledger."""
+        """Write a whole line of the ledger at once."""
         with writer(self._engine) as connection:
             ledger.add(connection, run)
+
+    def begin_run(self, source: str, started: dt.datetime) -> int:
+        """Open the line of a run in the ledger; its number, for `record` and `finish_run`."""
+        with writer(self._engine) as connection:
+            return ledger.begin(connection, source, started)
+
+    def finish_run(self, line: int, run: Run) -> None:
+        """Close the line of a run."""
+        with writer(self._engine) as connection:
+            ledger.finish(connection, line, run)
 
     def runs(self, limit: int = 20) -> list[Run]:
         """The ledger's last lines, newest first."""

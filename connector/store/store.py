@@ -18,7 +18,7 @@ from connector.errors import GiveUp
 from connector.evaluation import Reader
 from connector.registry import Registry
 from connector.seal import Keys
-from connector.store import clock, deployments, reading, tables
+from connector.store import clock, deployments, ledger, reading, tables
 from connector.store.cells import COUNTED, Cells, Weight
 from connector.store.columns import Columns
 from connector.store.deployments import Deployment
@@ -71,15 +71,22 @@ class Store(Desk):
 
     # what enters
 
-    def record(self, source: str, page: Page, *, now: dt.datetime) -> Counts:
-        """A page, its cursor and everything that follows from it, in one transaction.
+    def record(
+        self, source: str, page: Page, *, now: dt.datetime, share: ledger.Share | None = None
+    ) -> Counts:
+        """A page, its cursor, its `share` of the run's line and everything that follows from it, in one transaction.
 
         Every form version of the page must be known (`knows_form`, `add_form`).
         """
         for form in {(one.form_id, one.form_version) for one in page.submissions}:
             self.knows_form(*form)
         with writer(self._engine) as connection:
-            return record_page(connection, source, page, forms=self._forms, keys=self._keys, today=now.date())
+            counts = record_page(
+                connection, source, page, forms=self._forms, keys=self._keys, today=now.date()
+            )
+            if share is not None:
+                ledger.grow(connection, share, counts)
+            return counts
 
     def knows_form(self, form_id: str, version: str) -> bool:
         """Whether the marks of this form version are stored."""
