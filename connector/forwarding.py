@@ -7,6 +7,7 @@ What may not be stored is not sent, neither is what was erased.
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from connector.kobo_session import kobo_session
 from connector.session import Body, HttpSession, Patience, RefusedWrite, Upload
 from connector.store import Store
 from connector.submission import FormVersion, Held, Page, Source, Submission
+from connector.sync import Forgetful
 
 __all__ = ["CentralForwarder", "Forwarder", "Forwarding", "KoboForwarder", "filled_form"]
 
@@ -68,6 +70,10 @@ class Forwarding:
             one for one in page.submissions if (one.form_id, one.root_id) not in meant or self._is_sent(one)
         ]
         self._chat.committed(Page(tuple(done), withdrawals=page.withdrawals))
+
+    def forget(self, today: dt.date) -> int:
+        """What the chat forgets."""
+        return self._chat.forget(today) if isinstance(self._chat, Forgetful) else 0
 
     def _is_sent(self, one: Submission) -> bool:
         if self._error is not None:

@@ -13,6 +13,7 @@ from connector.errors import ConnectorError, GiveUp, RetryLater, SkipRecord
 from connector.renames import Renames, renamed
 from connector.store import Counts, Run, Share, Store
 from connector.store.leftovers import unreadable
+from connector.store.retention import COPIES
 from connector.submission import Page, Source, Submission, Unreadable, precedence
 
 __all__ = ["Loss", "RunReport", "sync", "with_known_forms"]
@@ -60,6 +61,15 @@ class Dated(Protocol):
     @property
     def server_time(self) -> dt.datetime | None:
         """What the server's clock said last."""
+        ...
+
+
+@runtime_checkable
+class Forgetful(Protocol):
+    """A source that keeps something for a while only."""
+
+    def forget(self, today: dt.date) -> int:
+        """Delete there what is old enough; how much that was."""
         ...
 
 
@@ -128,6 +138,7 @@ def sync(
     renames: Renames | None = None,
     stopping: Callable[[], bool] = lambda: False,
     believe_clock: bool = False,
+    copies: dt.timedelta = COPIES,
     warn: Callable[[str], None] = lambda _sentence: None,
 ) -> tuple[RunReport, ...]:
     """Bring the store up to date with every source; safe to repeat at any point.
@@ -135,8 +146,9 @@ def sync(
     `now` gives aware time. `progress` is called with the source's name and the counts so far after each page.
     `allow_deletions` says whether more than 20 % of a source's rows may be deleted, or asks a person. `erasures` is
     kept in step with what survivors take back. `stopping` is asked after each page and source: the run then ends there. Errors of
-    a source end in its report and in the ledger. At the end the store forgets what is old enough; where our clock is too
-    far ahead of all that servers and runs have shown it forgets nothing and `warn` is told, unless `believe_clock`.
+    a source end in its report and in the ledger. At the end store and sources forget what is old enough (`copies`: how long
+    the quarantine's are kept); where our clock is too far ahead of all that servers and runs have shown, nothing is forgotten
+    and `warn` is told, unless `believe_clock`.
     """
     every = tuple(sources)
     names = [source.name for source in every]
@@ -148,9 +160,12 @@ def sync(
         erasures.settle(store, today=now().date())
     reports = tuple(_run(store, source, ways) for source in every if not stopping())
     try:
-        store.forget(now(), believe_clock=believe_clock)
+        store.forget(now(), believe_clock=believe_clock, copies=copies)
+        for source in every:
+            if isinstance(source, Forgetful):
+                source.forget(now().date())
     except RetryLater:
-        pass  # a store that is busy or full forgets in the next run
+        pass  # what is busy or full forgets in the next run
     except GiveUp as refusal:
         warn(str(refusal))
     return reports

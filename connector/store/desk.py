@@ -42,12 +42,13 @@ class Beat:
 
 @dataclass(frozen=True)
 class Quarantined:
-    """A record that waits in the quarantine; its content is sealed and not shown."""
+    """A record that waits in the quarantine; its content is sealed and not shown, and after a while not kept."""
 
     source: str
     native_id: str
     reason: str
     day: dt.date
+    kept: bool = True
 
 
 class Desk:
@@ -149,14 +150,20 @@ class Desk:
 
     def quarantined(self) -> list[Quarantined]:
         """What waits in the quarantine, by source and name."""
-        return [one for one, _ in self.sealed_quarantine()]
+        return [one for one, _ in self._quarantine()]
 
     def sealed_quarantine(self) -> list[tuple[Quarantined, bytes]]:
-        """What waits in the quarantine with its copies, sealed to the key holders."""
+        """What waits in the quarantine and still has its copy, sealed to the key holders."""
+        return [(one, sealed) for one, sealed in self._quarantine() if one.kept]
+
+    def _quarantine(self) -> list[tuple[Quarantined, bytes]]:
         table = tables.quarantine
         with reader(self._engine) as connection:
             rows = connection.execute(select(table).order_by(table.c.source, table.c.native_id))
-            return [(Quarantined(row.source, row.native_id, row.reason, row.day), row.sealed) for row in rows]
+            return [
+                (Quarantined(row.source, row.native_id, row.reason, row.day, bool(row.sealed)), row.sealed)
+                for row in rows
+            ]
 
     # codes
 

@@ -27,7 +27,7 @@ from connector.store.engine import BUSY_SECONDS, migrate, open_engine, reader, w
 from connector.store.held import HeldRows, held_rows
 from connector.store.parts import chunks
 from connector.store.record import Counts, record_page
-from connector.store.retention import Forgotten, forget
+from connector.store.retention import COPIES, Forgotten, forget
 from connector.submission import FormVersion, Page
 from xlsforms import Scale, marks_from_json, marks_to_json
 
@@ -159,19 +159,21 @@ class Store(Desk):
                 if rows:
                     connection.execute(insert(table), rows)
 
-    def forget(self, now: dt.datetime, *, believe_clock: bool = False) -> Forgotten:
+    def forget(
+        self, now: dt.datetime, *, believe_clock: bool = False, copies: dt.timedelta = COPIES
+    ) -> Forgotten:
         """Forget what is old enough: to be called at the end of every run. GiveUp when the clock is too far ahead.
 
         The exact day and the sealed texts of an evaluation go after 90 days; the whole row goes 15 months after the
         beginning of its quarter, so that the running quarter and the four before it stay. What its sources still show is
-        remembered by keyed hash and not stored again. On PostgreSQL the space is overwritten by its next vacuum.
+        remembered by keyed hash and not stored again. The quarantine keeps sealed copies for `copies`. On PostgreSQL the space is overwritten by its next vacuum.
         """
         with writer(self._engine) as connection:
             doubt = None if believe_clock else clock.doubt(connection, now.date())
             if doubt:
                 raise GiveUp(doubt)
             clock.note_day(connection, now.date())
-            return forget(connection, self._keys, now.date())
+            return forget(connection, self._keys, now.date(), copies)
 
     # what a run needs to know
 

@@ -105,6 +105,7 @@ def sync_once(
             renames=assembly.renames(config, forms),
             stopping=stopping,
             believe_clock=believe_clock,
+            copies=dt.timedelta(days=config.retention.quarantine_days),
             warn=screen.warn,
         )
     if quiet:

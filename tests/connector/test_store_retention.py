@@ -6,9 +6,9 @@ import datetime as dt
 from dataclasses import dataclass, replace
 
 import pytest
-from connector_worlds import NOW, Fixed, submission, with_answers
+from connector_worlds import NOW, TEXT_PRIVATE, Fixed, submission, with_answers
 
-from connector import Counts, FormVersion, GiveUp, Page, Store, sync
+from connector import Counts, FormVersion, GiveUp, Page, Store, Unreadable, replay, sync
 from connector.store import Forgotten
 
 DAYS_91 = dt.timedelta(days=91)
@@ -89,6 +89,28 @@ def test_every_run_forgets(ready: Store, form_version: FormVersion) -> None:
     (report,) = sync(ready, [Fixed("kobo", (), form_version)], now=lambda: NOW)
     assert report.ok
     assert [one["day"] for one in ready.evaluations()] == [None, dt.date(2026, 11, 20)]
+
+
+UNREADABLE = Page(unreadable=(Unreadable("kobo", "7", "It is damaged.", "her words"),))
+
+
+def test_the_copies_of_the_quarantine_go_and_their_lines_stay(ready: Store) -> None:
+    ready.record("kobo", UNREADABLE, now=NOW)
+    assert ready.forget(NOW + dt.timedelta(days=10), copies=dt.timedelta(days=10)) == Forgotten()
+    assert len(ready.sealed_quarantine()) == 1
+    assert ready.forget(NOW + dt.timedelta(days=11), copies=dt.timedelta(days=10)) == Forgotten(copies=1)
+    assert ready.sealed_quarantine() == []
+    (line,) = ready.quarantined()
+    assert (line.native_id, line.reason, line.kept) == ("7", "It is damaged.", False)
+    assert ready.record("kobo", UNREADABLE, now=NOW + dt.timedelta(days=12)) == Counts()
+    assert ready.sealed_quarantine() == [], "the source still shows it: no new copy"
+
+
+def test_a_copy_that_expired_is_no_wrong_key(ready: Store, form_version: FormVersion) -> None:
+    ready.record("kobo", UNREADABLE, now=NOW)
+    ready.forget(NOW + dt.timedelta(days=2), copies=dt.timedelta(days=1))
+    done = replay(ready, [Fixed("kobo", (), form_version)], private_key=TEXT_PRIVATE, now=lambda: NOW)
+    assert (done.read, len(done.left)) == (0, 1)
 
 
 YEARS_AHEAD = dt.datetime(2031, 5, 1, 6, tzinfo=dt.UTC)
