@@ -175,6 +175,19 @@ class Outbox(AbstractContextManager["Outbox"]):
             raise UnreadableError(f"The outbox is busy ({type(error).__name__}); try again.") from None
         return gone
 
+    def discard(self, kind: str, *, before: dt.date) -> int:
+        """Delete the rows of this kind from before that day, traces included; returns how many there were."""
+        try:
+            self._prepare()
+            with self._engine.begin() as connection:
+                old = delete(_OUTBOX).where(_OUTBOX.c.kind == kind, _OUTBOX.c.day < before)
+                gone = connection.execute(old).rowcount
+            if gone:
+                truncate_log(self._engine)
+        except SQLAlchemyError as error:
+            raise UnreadableError(f"The outbox is busy ({type(error).__name__}); try again.") from None
+        return gone
+
     def _prepare(self) -> None:
         """Make the table on first use: an unreachable database fails the write, not the bot's start."""
         if not self._ready:

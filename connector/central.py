@@ -137,6 +137,11 @@ class CentralSource:
         """Close the connection."""
         self._http.close()
 
+    @property
+    def server_time(self) -> dt.datetime | None:
+        """What the server's clock said last; None before the first answer."""
+        return self._http.time
+
     def pages(self, cursor: dict[str, Any] | None) -> Iterator[Page]:
         """What changed since the cursor, deleted rows included. The feed runs newest first: only the last page moves it."""
         self._lost.clear()  # a version that could not be had is asked for once in a run, and again in the next

@@ -6,6 +6,7 @@ session, once; if that is refused too, the password is wrong.
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, Self
 
@@ -48,6 +49,11 @@ class CentralSession:
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
+
+    @property
+    def time(self) -> dt.datetime | None:
+        """What the server's clock said last; None before the first answer."""
+        return self._http.time
 
     def get(
         self,

@@ -1,7 +1,8 @@
 """The bot's outbox as a source: rows are opened with the connector's private key and deleted once they are stored.
 
 Delivery is at least once: a crash between the store's commit and the acknowledgement brings the same rows again, and
-the store knows them by their instance id. A row that cannot be stored stays in the outbox, sealed.
+the store knows them by their instance id. A row that cannot be stored stays in the outbox, sealed. An alert is not for the
+connector; one that nobody fetched goes after some weeks.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from xlsforms.errors import FormError
 __all__ = ["ChatSource"]
 
 ROWS_PER_PAGE = 200
+ALERTS = dt.timedelta(days=30)
 
 
 class ChatSource:
@@ -33,8 +35,10 @@ class ChatSource:
         forms: Iterable[Form],
         name: str = "chat",
         rows_per_page: int = ROWS_PER_PAGE,
+        alerts: dt.timedelta = ALERTS,
     ) -> None:
         self.name = name
+        self._alerts = alerts
         self._outbox = outbox
         # A closure, not an attribute: nothing that prints this object can print the key.
         self._unseal: Callable[[Row], str] = lambda row: open_row(row, private_key)
@@ -71,6 +75,13 @@ class ChatSource:
             raise RetryLater(
                 f"{error} What was stored comes again with the next run and counts once."
             ) from error
+
+    def forget(self, today: dt.date) -> int:
+        """Delete alerts that waited for too long; how many there were."""
+        try:
+            return self._outbox.discard("alert", before=today - self._alerts)
+        except UnreadableError as error:
+            raise RetryLater(f"{error} The next run tries again.") from error
 
     def _take(self, after: int) -> list[Row]:
         try:

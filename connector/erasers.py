@@ -7,13 +7,15 @@ person does it by hand. Nothing but the record's number or id is ever in such a 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol, Self
 from urllib.parse import quote
 
+from connector.central_session import CentralSession
 from connector.errors import GiveUp, RetryLater
-from connector.session import HttpSession, NotThere, Patience, Unauthorized
+from connector.kobo_session import kobo_session
+from connector.session import NotThere, Patience, Unauthorized
 
 __all__ = ["CentralEraser", "Eraser", "FolderEraser", "KoboEraser", "NoEraser"]
 
@@ -51,16 +53,7 @@ class KoboEraser:
     ) -> None:
         self._uid, self._token_name = asset, token_name
         self._path = f"api/v2/assets/{quote(asset, safe='')}/data/"
-        self._http = HttpSession(
-            url,
-            service="KoboToolbox",
-            authorization=lambda: f"Token {token}",
-            unauthorized=(
-                f"does not accept the token in {token_name}; make a new one under Account settings → Security "
-                "and put it there"
-            ),
-            patience=patience,
-        )
+        self._http = kobo_session(url, token=token, token_name=token_name, patience=patience)
 
     @staticmethod
     def by_hand(asset: str) -> str:
@@ -131,18 +124,8 @@ class CentralEraser:
     ) -> None:
         self._project, self._form, self._password_name = project, form, password_name
         self._path = f"v1/projects/{project}/forms/{quote(form, safe='')}"
-        self._token: str | None = None
-        # A closure, not attributes: nothing that prints this object can print the password.
-        self._login: Callable[[], dict[str, str]] = lambda: {"email": email, "password": password}
-        self._http = HttpSession(
-            url,
-            service="ODK Central",
-            authorization=lambda: f"Bearer {self._token}" if self._token else None,
-            unauthorized=(
-                f"does not accept the account or the password in {password_name}; check that a web user can log "
-                "in with them in the browser and correct the variables"
-            ),
-            patience=patience,
+        self._http = CentralSession(
+            url, email=email, password=password, password_name=password_name, patience=patience
         )
 
     @staticmethod
@@ -165,8 +148,6 @@ class CentralEraser:
 
     def erase(self, native_id: str) -> None:
         """Delete one submission by its first instance id, whether or not that begins with `uuid:`."""
-        if self._token is None:
-            self._token = str(self._http.post_json("v1/sessions", self._login())["token"])
         for name in (f"uuid:{native_id}", native_id):
             if self._deleted(name, native_id):
                 return

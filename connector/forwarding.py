@@ -7,6 +7,7 @@ What may not be stored is not sent, neither is what was erased.
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -16,9 +17,11 @@ from urllib.parse import quote
 
 from connector.errors import ConnectorError, GiveUp, RetryLater
 from connector.kobo_content import form_version_of
+from connector.kobo_session import kobo_session
 from connector.session import Body, HttpSession, Patience, RefusedWrite, Upload
 from connector.store import Store
 from connector.submission import FormVersion, Held, Page, Source, Submission
+from connector.sync import Forgetful
 
 __all__ = ["CentralForwarder", "Forwarder", "Forwarding", "KoboForwarder", "filled_form"]
 
@@ -67,6 +70,10 @@ class Forwarding:
             one for one in page.submissions if (one.form_id, one.root_id) not in meant or self._is_sent(one)
         ]
         self._chat.committed(Page(tuple(done), withdrawals=page.withdrawals))
+
+    def forget(self, today: dt.date) -> int:
+        """What the chat forgets."""
+        return self._chat.forget(today) if isinstance(self._chat, Forgetful) else 0
 
     def _is_sent(self, one: Submission) -> bool:
         if self._error is not None:
@@ -153,23 +160,14 @@ class KoboForwarder:
     ) -> None:
         self._assets = tuple(assets)
         self._known: dict[str, _Deployed] = {}
-        unauthorized = f"does not accept the token in {token_name}; make a new one under Account settings → Security and put it there"
         self._missing = (
             f"did not take a chat evaluation: the account behind {token_name} may not add submissions to the project. Share "
             "it with the account (Add submissions); what was not sent waits in the outbox"
         )
 
-        def session(base: str) -> HttpSession:
-            return HttpSession(
-                base,
-                service="KoboToolbox",
-                authorization=lambda: f"Token {token}",
-                unauthorized=unauthorized,
-                patience=patience,
-            )
-
-        self._http = session(url)
-        self._submissions = session(submissions_url or url)
+        account = {"token": token, "token_name": token_name}
+        self._http = kobo_session(url, **account, patience=patience)
+        self._submissions = kobo_session(submissions_url or url, **account, patience=patience)
 
     def __enter__(self) -> Self:
         return self

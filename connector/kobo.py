@@ -19,7 +19,8 @@ from urllib.parse import quote
 
 from connector.errors import GiveUp, RetryLater, SkipRecord
 from connector.kobo_content import files_asked_for, form_version_of
-from connector.session import HttpSession, NotThere, Patience
+from connector.kobo_session import kobo_session
+from connector.session import NotThere, Patience
 from connector.submission import FormVersion, Held, Page, Submission, Unreadable, review_of, without_uuid
 
 __all__ = ["KoboSource"]
@@ -127,16 +128,7 @@ class KoboSource:
         self._names: dict[str, _Names] = {}
         self._asked: dict[str, tuple[str, ...]] = {}
         self._walked = _Walked()
-        self._http = HttpSession(
-            url,
-            service="KoboToolbox",
-            authorization=lambda: f"Token {token}",
-            unauthorized=(
-                f"does not accept the token in {token_name}; make a new one under Account settings → Security "
-                "and put it there"
-            ),
-            patience=patience,
-        )
+        self._http = kobo_session(url, token=token, token_name=token_name, patience=patience)
 
     def __enter__(self) -> Self:
         return self
@@ -147,6 +139,11 @@ class KoboSource:
     def close(self) -> None:
         """Close the connection."""
         self._http.close()
+
+    @property
+    def server_time(self) -> dt.datetime | None:
+        """What the server's clock said last; None before the first answer."""
+        return self._http.time
 
     def pages(self, cursor: dict[str, Any] | None) -> Iterator[Page]:
         """Rows in the order of `_id`, from some rows before the newest one known."""

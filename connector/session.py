@@ -208,6 +208,7 @@ class HttpSession:
         # No cookies: Central takes one without an Authorization header for a browser, and refuses it.
         self._http.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         self._patience = patience or Patience()
+        self.time: datetime | None = None  # what the server's clock said last
         adapter = HTTPAdapter(max_retries=0)
         self._http.mount("https://", adapter)
         self._http.mount("http://", adapter)
@@ -254,6 +255,7 @@ class HttpSession:
             if response.status_code not in MOVED:
                 self._refuse_bad_status(response, missing)
                 date = _date(response.headers.get("Date", ""))
+                self.time = date or self.time
                 return Answer(response.status_code, response.headers.get("ETag"), response.content, date)
             # The Location holds the whole query already.
             url, params = self.address(urljoin(url, response.headers.get("Location", ""))), None

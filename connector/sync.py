@@ -6,12 +6,14 @@ import datetime as dt
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from typing import Protocol, runtime_checkable
 
 from connector.erasure_list import ErasureList
 from connector.errors import ConnectorError, GiveUp, RetryLater, SkipRecord
 from connector.renames import Renames, renamed
-from connector.store import Counts, Run, Store
+from connector.store import Counts, Run, Share, Store
 from connector.store.leftovers import unreadable
+from connector.store.retention import COPIES
 from connector.submission import Page, Source, Submission, Unreadable, precedence
 
 __all__ = ["Loss", "RunReport", "sync", "with_known_forms"]
@@ -52,6 +54,25 @@ class Loss:
     known: int
 
 
+@runtime_checkable
+class Dated(Protocol):
+    """A source whose server says what time it is: the only clock beside our own."""
+
+    @property
+    def server_time(self) -> dt.datetime | None:
+        """What the server's clock said last."""
+        ...
+
+
+@runtime_checkable
+class Forgetful(Protocol):
+    """A source that keeps something for a while only."""
+
+    def forget(self, today: dt.date) -> int:
+        """Delete there what is old enough; how much that was."""
+        ...
+
+
 @dataclass(frozen=True)
 class _Ways:
     """How a run is to be made: everything `sync` was told beside store and sources."""
@@ -73,10 +94,13 @@ class _Losses:
     before: int
     allows: Callable[[Loss], bool]
     gone: int = 0
+    page: int = 0  # of the page that is under way
     allowed: bool = False
 
-    def check(self, gone: int, *, nothing_left: bool = False) -> None:
-        """Raise GiveUp when `gone` records of this run are too many and nobody believes it."""
+    def check(self, page: int, *, nothing_left: bool = False) -> None:
+        """Raise GiveUp when so many of a page's records, and those of the day, are too many and nobody believes it."""
+        self.page = page
+        gone = self.gone + page
         if not gone or self.allowed:
             return
         loss = Loss(self.source, self.before + gone, self.before + self.known)
@@ -88,6 +112,10 @@ class _Losses:
         if not self.allowed:
             raise GiveUp(_refusal(loss, nothing_left=nothing_left))
 
+    def stored(self) -> None:
+        """The page that was under way is in the store."""
+        self.gone, self.page = self.gone + self.page, 0
+
 
 @dataclass
 class _Reading:
@@ -96,6 +124,7 @@ class _Reading:
     losses: _Losses
     counts: Counts = field(default_factory=Counts)
     expected: int | None = None
+    line: int | None = None  # of the ledger
 
 
 def sync(
@@ -108,13 +137,18 @@ def sync(
     erasures: ErasureList | None = None,
     renames: Renames | None = None,
     stopping: Callable[[], bool] = lambda: False,
+    believe_clock: bool = False,
+    copies: dt.timedelta = COPIES,
+    warn: Callable[[str], None] = lambda _sentence: None,
 ) -> tuple[RunReport, ...]:
     """Bring the store up to date with every source; safe to repeat at any point.
 
     `now` gives aware time. `progress` is called with the source's name and the counts so far after each page.
     `allow_deletions` says whether more than 20 % of a source's rows may be deleted, or asks a person. `erasures` is
     kept in step with what survivors take back. `stopping` is asked after each page and source: the run then ends there. Errors of
-    a source end in its report and in the ledger. At the end the store forgets what is old enough.
+    a source end in its report and in the ledger. At the end store and sources forget what is old enough (`copies`: how long
+    the quarantine's are kept); where our clock is too far ahead of all that servers and runs have shown, nothing is forgotten
+    and `warn` is told, unless `believe_clock`.
     """
     every = tuple(sources)
     names = [source.name for source in every]
@@ -125,8 +159,15 @@ def sync(
     if erasures is not None:
         erasures.settle(store, today=now().date())
     reports = tuple(_run(store, source, ways) for source in every if not stopping())
-    with suppress(RetryLater):  # a store that is busy or full forgets in the next run
-        store.forget(now())
+    try:
+        store.forget(now(), believe_clock=believe_clock, copies=copies)
+        for source in every:
+            if isinstance(source, Forgetful):
+                source.forget(now().date())
+    except RetryLater:
+        pass  # what is busy or full forgets in the next run
+    except GiveUp as refusal:
+        warn(str(refusal))
     return reports
 
 
@@ -136,11 +177,15 @@ def _run(store: Store, source: Source, ways: _Ways) -> RunReport:
     try:
         before = store.gone_since(source.name, started - LOSS_WINDOW)
         reading.losses.before = before
+        reading.line = store.begin_run(source.name, started)
         for page in _pages(store, source, reading):
             _refuse_when_stopping(ways, source)
             _take(store, source, page, reading, ways)
     except ConnectorError as failure:
         error = failure
+    if isinstance(source, Dated) and source.server_time is not None:
+        with suppress(ConnectorError):  # the next answer says it again
+            store.note_day(source.server_time.date())
     report = RunReport(source.name, started, ways.now(), reading.counts, error, reading.expected)
     _write_down(store, report, reading)
     return report
@@ -149,7 +194,10 @@ def _run(store: Store, source: Source, ways: _Ways) -> RunReport:
 def _take(store: Store, source: Source, page: Page, reading: _Reading, ways: _Ways) -> None:
     """One page into the store; only what is safe for ever is acknowledged."""
     ready = with_known_forms(store, source, page, ways.renames)
-    reading.counts += store.record(source.name, ready, now=ways.now())
+    losses = reading.losses
+    share = None if reading.line is None else Share(reading.line, losses.page, losses.allowed)
+    reading.counts += store.record(source.name, ready, now=ways.now(), share=share)
+    losses.stored()
     if page.listing is not None:
         store.confirm_erasures(source.name, page.listing)
     if page.withdrawals and ways.erasures is not None:
@@ -172,22 +220,17 @@ def _pages(store: Store, source: Source, reading: _Reading) -> Iterator[Page]:
     losses = reading.losses
     losses.known = len(held.rows)
     for page in source.pages(store.cursor(source.name)):
-        gone = losses.gone + sum(one.deleted and one.root_id in held.rows for one in page.submissions)
-        losses.check(gone)
+        losses.check(sum(one.deleted and one.root_id in held.rows for one in page.submissions))
         yield page
-        losses.gone = gone
     held = store.held(source.name)
     losses.known = max(losses.known, len(held.rows))
     swept = False
     for page in source.sweep(held):
         swept = True
-        missing = 0
         if page.listing is not None:
             reading.expected = len(page.listing)
-            missing = held.missing(page.listing)
-            losses.check(losses.gone + missing, nothing_left=not page.listing)
+            losses.check(held.missing(page.listing), nothing_left=not page.listing)
         yield page
-        losses.gone += missing
     if not swept and precedence(source.name) == PLATFORM:
         # A platform's sweep has nothing to say when it counts as many records there as are held here.
         reading.expected = len(held)
@@ -258,7 +301,10 @@ def _write_down(store: Store, report: RunReport, reading: _Reading) -> None:
         allowed=reading.losses.allowed,
     )
     try:
-        store.add_run(run)
+        if reading.line is None:
+            store.add_run(run)
+        else:
+            store.finish_run(reading.line, run)
     except ConnectorError:
         if report.error is None:
             raise

@@ -185,7 +185,10 @@ def _chat(
         return
     private_key = config.secret(config.secrets.outbox_private_key_env, environment)
     yield ChatSource(
-        stack.enter_context(open_outbox(config, environment)), private_key=private_key, forms=forms
+        stack.enter_context(open_outbox(config, environment)),
+        private_key=private_key,
+        forms=forms,
+        alerts=dt.timedelta(days=config.retention.alert_days),
     )
 
 

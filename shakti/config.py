@@ -127,6 +127,13 @@ class Schedule(Section):
     every_minutes: Annotated[int, Field(ge=1, le=1440)] = 15
 
 
+class Retention(Section):
+    """How many days what nobody could use is kept. Never longer than free text, which is in it."""
+
+    quarantine_days: Annotated[int, Field(ge=1, le=90)] = 90
+    alert_days: Annotated[int, Field(ge=1, le=90)] = 30
+
+
 class Scoring(Section):
     """How ratings are made; the defaults are the method's (docs/decisions, scoring/)."""
 
@@ -182,6 +189,7 @@ class Config(Section):
     renames: dict[str, dict[str, str]] = Field(default_factory=dict)
     bot: Bot = Bot()
     schedule: Schedule = Schedule()
+    retention: Retention = Retention()
     scoring: Scoring = Scoring()
     release: Release = Release()
     reports: Reports = Reports()

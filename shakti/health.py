@@ -21,7 +21,8 @@ LONG_READING = dt.timedelta(hours=6)
 
 @dataclass(frozen=True)
 class Known:
-    """What the store and the machine know; `lock_held` says whether a scheduler runs on this machine now."""
+    """What the store and the machine know; `lock_held` says whether a scheduler runs on this machine now, `clock_doubt`
+    why its clock is not believed."""
 
     sources: Mapping[str, SourceHealth]
     quarantined: Sequence[Quarantined]
@@ -29,6 +30,7 @@ class Known:
     beat: Beat | None
     lock_held: bool
     instances: int
+    clock_doubt: str | None = None
 
 
 @dataclass(frozen=True)
@@ -70,8 +72,9 @@ def health_of(configured: Iterable[str], known: Known, *, now: dt.datetime) -> H
     names = tuple(configured)
     lines = tuple(_line(name, known, now) for name in names)
     advice = (
+        *_on_clock(known),
         *_on_failures(lines, known, now),
-        *_on_sources(lines, now),
+        *_on_sources(lines, known, now),
         *_on_scheduler(known, now),
         *_on_erasures(known.tasks),
         *_on_quarantine(known.quarantined),
@@ -111,7 +114,7 @@ def _line(name: str, known: Known, now: dt.datetime) -> SourceLine:
     if one is None:
         return SourceLine(name, "look", None)
     state: State = "act" if one.last.error else "well"
-    if state == "well" and _is_stale(one, known, now):
+    if state == "well" and (_is_stale(one, known, now) or _was_cut_off(one.last, known)):
         state = "look"
     return SourceLine(
         name, state, one.read_at, one.stored, one.last.expected, one.set_aside, one.quarantined, one.last
@@ -122,11 +125,23 @@ def _is_stale(one: SourceHealth, known: Known, now: dt.datetime) -> bool:
     return one.read_at is None or now - one.read_at > _patience(known)
 
 
+def _was_cut_off(run: Run, known: Known) -> bool:
+    """Whether the run has no end and is not the scheduler's that goes on now."""
+    beat = known.beat
+    goes_on = known.lock_held and beat is not None and beat.finished is None and run.started >= beat.began
+    return run.finished is None and not goes_on
+
+
 def _patience(known: Known) -> dt.timedelta:
     """How old a reading may be."""
     if known.beat is None:
         return STALE
     return max(dt.timedelta(minutes=known.beat.every_minutes * MISSED_TURNS), dt.timedelta(hours=1))
+
+
+def _on_clock(known: Known) -> Iterable[Advice]:
+    if known.clock_doubt:
+        yield Advice("act", known.clock_doubt)
 
 
 def _on_failures(lines: Iterable[SourceLine], known: Known, now: dt.datetime) -> Iterable[Advice]:
@@ -144,17 +159,24 @@ def _on_failures(lines: Iterable[SourceLine], known: Known, now: dt.datetime) ->
         yield Advice("act", f"{', '.join(names)}: {error}")
 
 
-def _on_sources(lines: Iterable[SourceLine], now: dt.datetime) -> Iterable[Advice]:
+def _on_sources(lines: Iterable[SourceLine], known: Known, now: dt.datetime) -> Iterable[Advice]:
     for line in lines:
         if line.last is None:
             yield Advice("look", f"{line.name} was never read: run shakti sync.")
+        elif _was_cut_off(line.last, known):
+            yield Advice(
+                "look",
+                f"{line.name}: the run that began {ago(line.last.started, now)} did not finish. It still goes on, or it was cut "
+                "off: then run shakti sync, nothing is lost.",
+            )
         elif line.state == "look" and line.read_at is not None:
             yield Advice(
                 "look",
                 f"{line.name} was last read {ago(line.read_at, now)}: run shakti sync, or let shakti run do it.",
             )
         missing = (line.there or 0) - line.stored - line.set_aside - line.unread
-        if line.last is not None and not line.last.error and missing > 0:
+        ended = line.last is not None and line.last.finished is not None and not line.last.error
+        if ended and missing > 0:
             yield Advice(
                 "look",
                 f"{line.name} shows {_records(missing)} more than are here: run shakti sync; if it stays so, look at the "

@@ -18,7 +18,8 @@ from connector.deploy.package import Attachment, Package, meaning
 from connector.deploy.plan import InService, NotInServiceError, Place, Plan
 from connector.errors import ConnectorError, GiveUp, RetryLater, SkipRecord
 from connector.kobo_content import form_version_of
-from connector.session import Body, HttpSession, NotThere, Patience, RefusedWrite, Upload
+from connector.kobo_session import kobo_session
+from connector.session import Body, NotThere, Patience, RefusedWrite, Upload
 from connector.store import Deployment
 from connector.submission import FormVersion
 from xlsforms import marks
@@ -51,16 +52,7 @@ class KoboPlatform:
     ) -> None:
         self._assets = tuple(assets)
         self._wait = wait
-        self._http = HttpSession(
-            url,
-            service="KoboToolbox",
-            authorization=lambda: f"Token {token}",
-            unauthorized=(
-                f"does not accept the token in {token_name}; make a new one under Account settings → Security "
-                "and put it there"
-            ),
-            patience=patience,
-        )
+        self._http = kobo_session(url, token=token, token_name=token_name, patience=patience)
         self.target = f"kobo:{self._http.base}"
 
     def __enter__(self) -> KoboPlatform:

@@ -7,7 +7,7 @@ from connector.store.columns import Columns, Labels
 from connector.store.deployments import Deployment
 from connector.store.desk import Audited, Beat, Quarantined
 from connector.store.erasing import NOTHING_ERASED, Erasures, Task, Wish
-from connector.store.ledger import Run, SourceHealth
+from connector.store.ledger import Run, Share, SourceHealth
 from connector.store.record import Counts
 from connector.store.retention import Forgotten
 from connector.store.store import Store
@@ -26,6 +26,7 @@ __all__ = [
     "Labels",
     "Quarantined",
     "Run",
+    "Share",
     "SourceHealth",
     "Store",
     "Task",

@@ -10,7 +10,7 @@ from sqlalchemy import Engine, delete, insert, select
 
 from connector.evaluation import Reader
 from connector.seal import Keys
-from connector.store import desk_tables, erasing, ledger, leftovers, tables
+from connector.store import clock, desk_tables, erasing, ledger, leftovers, tables
 from connector.store.engine import reader, writer
 from connector.store.erasing import Erasures, Task, Wish
 from connector.store.ledger import Run, SourceHealth
@@ -42,12 +42,13 @@ class Beat:
 
 @dataclass(frozen=True)
 class Quarantined:
-    """A record that waits in the quarantine; its content is sealed and not shown."""
+    """A record that waits in the quarantine; its content is sealed and not shown, and after a while not kept."""
 
     source: str
     native_id: str
     reason: str
     day: dt.date
+    kept: bool = True
 
 
 class Desk:
@@ -116,9 +117,19 @@ class Desk:
     # the ledger
 
     def add_run(self, run: Run) -> None:
-        """Write one line of the ledger."""
+        """Write a whole line of the ledger at once."""
         with writer(self._engine) as connection:
             ledger.add(connection, run)
+
+    def begin_run(self, source: str, started: dt.datetime) -> int:
+        """Open the line of a run in the ledger; its number, for `record` and `finish_run`."""
+        with writer(self._engine) as connection:
+            return ledger.begin(connection, source, started)
+
+    def finish_run(self, line: int, run: Run) -> None:
+        """Close the line of a run."""
+        with writer(self._engine) as connection:
+            ledger.finish(connection, line, run)
 
     def runs(self, limit: int = 20) -> list[Run]:
         """The ledger's last lines, newest first."""
@@ -139,14 +150,20 @@ class Desk:
 
     def quarantined(self) -> list[Quarantined]:
         """What waits in the quarantine, by source and name."""
-        return [one for one, _ in self.sealed_quarantine()]
+        return [one for one, _ in self._quarantine()]
 
     def sealed_quarantine(self) -> list[tuple[Quarantined, bytes]]:
-        """What waits in the quarantine with its copies, sealed to the key holders."""
+        """What waits in the quarantine and still has its copy, sealed to the key holders."""
+        return [(one, sealed) for one, sealed in self._quarantine() if one.kept]
+
+    def _quarantine(self) -> list[tuple[Quarantined, bytes]]:
         table = tables.quarantine
         with reader(self._engine) as connection:
             rows = connection.execute(select(table).order_by(table.c.source, table.c.native_id))
-            return [(Quarantined(row.source, row.native_id, row.reason, row.day), row.sealed) for row in rows]
+            return [
+                (Quarantined(row.source, row.native_id, row.reason, row.day, bool(row.sealed)), row.sealed)
+                for row in rows
+            ]
 
     # codes
 
@@ -175,6 +192,21 @@ class Desk:
                     connection.execute(insert(revoked), rows)
                 count += len(rows)
         return count
+
+    # the clock
+
+    def note_day(self, day: dt.date) -> None:
+        """A server said that it is this day."""
+        with reader(self._engine) as connection:
+            known = clock.newest_day(connection)
+        if known is None or day > known:
+            with writer(self._engine) as connection:
+                clock.note_day(connection, day)
+
+    def clock_doubt(self, now: dt.datetime) -> str | None:
+        """Why nothing is forgotten now, in a sentence; None when the clock can be right."""
+        with reader(self._engine) as connection:
+            return clock.doubt(connection, now.date())
 
     # audit and heartbeat
 

@@ -1,4 +1,4 @@
-"""The tables of what clerks and the scheduler do: erasures still to finish, codes taken back, the audit, the heartbeat."""
+"""The tables of what clerks and the scheduler do: erasures still to finish, codes taken back, the audit, the heartbeat, the day."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from sqlalchemy import Column, Date, DateTime, Integer, String, Table, Text
 
 from connector.store.tables import metadata
 
-__all__ = ["audit", "erased_survivor", "erasure_task", "heartbeat", "revoked_code"]
+__all__ = ["audit", "erased_survivor", "erasure_task", "heartbeat", "known_day", "revoked_code"]
 
 # Survivors who had everything erased, as keyed hashes: what is dated up to `until` is never stored (again).
 erased_survivor = Table(
@@ -48,4 +48,12 @@ heartbeat = Table(
     Column("began", DateTime(timezone=True), nullable=False),
     Column("finished", DateTime(timezone=True)),
     Column("every_minutes", Integer, nullable=False),
+)
+
+# The newest day that servers and our own runs have shown, in one row: a clock far ahead of it is not believed.
+known_day = Table(
+    "known_day",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("day", Date, nullable=False),
 )

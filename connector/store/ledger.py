@@ -1,4 +1,8 @@
-"""The ledger: what each run of each source did, and what that says about how the sources stand."""
+"""The ledger: what each run of each source did, and what that says about how the sources stand.
+
+A run's line is there from its beginning and grows with each page, in the page's own transaction: of a run that was
+killed it says what it did, and that it did not finish.
+"""
 
 from __future__ import annotations
 
@@ -6,18 +10,19 @@ import datetime as dt
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select
+from sqlalchemy import Connection, Row, func, insert, select, update
 
 from connector.store import tables
 from connector.store.parts import utc
 from connector.store.record import Counts
 
-__all__ = ["Run", "SourceHealth", "add", "gone_since", "health", "last"]
+__all__ = ["Run", "Share", "SourceHealth", "add", "begin", "finish", "gone_since", "grow", "health", "last"]
 
 
 @dataclass(frozen=True)
 class Run:
-    """One line of the ledger: what a run of one source did; `error` is a sentence or None.
+    """One line of the ledger: what a run of one source did; `error` is a sentence or None, `finished` None where the run
+    goes on or was cut off.
 
     `expected` is how many records the source says it has (None: it did not say), `waited` how long the record that
     waited longest lay there before it was read, `gone` how many stored records the source deleted; `allowed` means that
@@ -26,7 +31,7 @@ class Run:
 
     source: str
     started: dt.datetime
-    finished: dt.datetime
+    finished: dt.datetime | None
     counts: Counts
     error: str | None = None
     expected: int | None = None
@@ -35,9 +40,18 @@ class Run:
     allowed: bool = False
 
     @property
-    def duration(self) -> dt.timedelta:
-        """How long the run took."""
-        return self.finished - self.started
+    def duration(self) -> dt.timedelta | None:
+        """How long the run took; None when it did not finish."""
+        return None if self.finished is None else self.finished - self.started
+
+
+@dataclass(frozen=True)
+class Share:
+    """What a page adds to the line of its run, beside its counts."""
+
+    line: int
+    gone: int = 0
+    allowed: bool = False
 
 
 @dataclass(frozen=True)
@@ -56,20 +70,42 @@ class SourceHealth:
 
 def add(connection: Connection, run: Run) -> None:
     """Write one line."""
-    connection.execute(
-        insert(tables.ledger).values(
-            source=run.source,
-            started=utc(run.started),
-            finished=utc(run.finished),
-            seen=run.counts.seen,
-            **run.counts.numbers(),
-            error=run.error,
-            expected=run.expected,
-            waited_seconds=None if run.waited is None else int(run.waited.total_seconds()),
-            gone=run.gone,
-            allowed=run.allowed,
-        )
-    )
+    connection.execute(insert(tables.ledger).values(**_values(run)))
+
+
+def begin(connection: Connection, source: str, started: dt.datetime) -> int:
+    """Open the line of a run; its number."""
+    values = _values(Run(source, started, None, Counts()))
+    line = insert(tables.ledger).values(**values).returning(tables.ledger.c.id)
+    return int(connection.execute(line).scalar_one())
+
+
+def grow(connection: Connection, share: Share, counts: Counts) -> None:
+    """What a page did, on the line of its run."""
+    table = tables.ledger
+    more = {"seen": counts.seen, "gone": share.gone, **counts.numbers()}
+    sums = {name: table.c[name] + number for name, number in more.items() if number}
+    connection.execute(update(table).where(table.c.id == share.line).values(**sums, allowed=share.allowed))
+
+
+def finish(connection: Connection, line: int, run: Run) -> None:
+    """Close the line of a run with all that is known of it at its end."""
+    connection.execute(update(tables.ledger).where(tables.ledger.c.id == line).values(**_values(run)))
+
+
+def _values(run: Run) -> dict[str, Any]:
+    return {
+        "source": run.source,
+        "started": utc(run.started),
+        "finished": None if run.finished is None else utc(run.finished),
+        "seen": run.counts.seen,
+        **run.counts.numbers(),
+        "error": run.error,
+        "expected": run.expected,
+        "waited_seconds": None if run.waited is None else int(run.waited.total_seconds()),
+        "gone": run.gone,
+        "allowed": run.allowed,
+    }
 
 
 def last(connection: Connection, limit: int) -> list[Run]:
@@ -84,9 +120,11 @@ def gone_since(connection: Connection, source: str, moment: dt.datetime) -> int:
     allowed = select(func.max(table.c.id)).where(table.c.source == source, table.c.allowed)
     number = connection.execute(allowed).scalar() or 0
     rows = connection.execute(
-        select(table.c.gone, table.c.finished).where(table.c.source == source, table.c.id > number)
+        select(table.c.gone, table.c.started, table.c.finished).where(
+            table.c.source == source, table.c.id > number
+        )
     )
-    return sum(row.gone for row in rows if utc(row.finished) >= utc(moment))
+    return sum(row.gone for row in rows if utc(row.finished or row.started) >= utc(moment))
 
 
 def health(connection: Connection) -> dict[str, SourceHealth]:
@@ -115,7 +153,7 @@ def _last_good(connection: Connection, source: str) -> tuple[dt.datetime | None,
     table = tables.ledger
     good = connection.execute(
         select(table.c.id, table.c.finished)
-        .where(table.c.source == source, table.c.error.is_(None))
+        .where(table.c.source == source, table.c.error.is_(None), table.c.finished.is_not(None))
         .order_by(table.c.id.desc())
         .limit(1)
     ).first()
@@ -141,7 +179,7 @@ def _run(row: Row[Any]) -> Run:
     return Run(
         source=row.source,
         started=utc(row.started),
-        finished=utc(row.finished),
+        finished=None if row.finished is None else utc(row.finished),
         counts=Counts(**{name: getattr(row, name) for name in Counts().numbers()}),
         error=row.error,
         expected=row.expected,

@@ -1,4 +1,4 @@
-"""What the store forgets by itself: the exact day and the free text after 90 days, the whole row after 15 months.
+"""What the store forgets by itself: exact days, texts and unread copies after 90 days, whole rows after 15 months.
 
 Of a forgotten row a keyed hash stays for each source that still shows it, so that no sweep brings it back.
 """
@@ -8,36 +8,46 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, delete, insert, or_, select, update
+from sqlalchemy import Connection, delete, func, insert, or_, select, update
 
 from connector.evaluation import quarter_of
 from connector.seal import Keys
 from connector.store import tables
 from connector.store.parts import chunks
 
-__all__ = ["Forgotten", "forget"]
+__all__ = ["COPIES", "Forgotten", "forget"]
 
 DAY_AND_TEXT = dt.timedelta(days=90)
+COPIES = dt.timedelta(days=90)
 QUARTERS = 5  # 15 months: the running quarter and the four complete ones before it stay
 CHILDREN = (tables.service, tables.free_text, tables.sighting)
 
 
 @dataclass(frozen=True)
 class Forgotten:
-    """How many evaluations lost their exact day, how many free texts went, how many rows went as a whole."""
+    """How many evaluations lost their exact day, how many free texts went, how many rows went as a whole, and how many
+    sealed copies the quarantine lost."""
 
     days: int = 0
     texts: int = 0
     rows: int = 0
+    copies: int = 0
 
 
-def forget(connection: Connection, keys: Keys, today: dt.date) -> Forgotten:
+def forget(connection: Connection, keys: Keys, today: dt.date, copies: dt.timedelta) -> Forgotten:
     """Forget what is old enough on this day; see `Store.forget`."""
     rows = _forget_rows(connection, keys, _quarters_before(today, QUARTERS))
     texts = _forget_texts(connection, today - DAY_AND_TEXT)
     own = tables.submission
     days = connection.execute(update(own).where(own.c.day < today - DAY_AND_TEXT).values(day=None)).rowcount
-    return Forgotten(days=days, texts=texts, rows=rows)
+    return Forgotten(days=days, texts=texts, rows=rows, copies=_forget_copies(connection, today - copies))
+
+
+def _forget_copies(connection: Connection, before: dt.date) -> int:
+    """Empty the quarantine's old copies. Their lines stay: a source that still shows the record would bring a new copy."""
+    table = tables.quarantine
+    old = update(table).where(table.c.day < before, func.length(table.c.sealed) > 0)
+    return connection.execute(old.values(sealed=b"")).rowcount
 
 
 def _forget_texts(connection: Connection, before: dt.date) -> int:

@@ -14,10 +14,11 @@ from typing import Any, Self
 from sqlalchemy import delete, insert, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from connector.errors import GiveUp
 from connector.evaluation import Reader
 from connector.registry import Registry
 from connector.seal import Keys
-from connector.store import deployments, reading, tables
+from connector.store import clock, deployments, ledger, reading, tables
 from connector.store.cells import COUNTED, Cells, Weight
 from connector.store.columns import Columns
 from connector.store.deployments import Deployment
@@ -26,7 +27,7 @@ from connector.store.engine import BUSY_SECONDS, migrate, open_engine, reader, w
 from connector.store.held import HeldRows, held_rows
 from connector.store.parts import chunks
 from connector.store.record import Counts, record_page
-from connector.store.retention import Forgotten, forget
+from connector.store.retention import COPIES, Forgotten, forget
 from connector.submission import FormVersion, Page
 from xlsforms import Scale, marks_from_json, marks_to_json
 
@@ -70,15 +71,22 @@ class Store(Desk):
 
     # what enters
 
-    def record(self, source: str, page: Page, *, now: dt.datetime) -> Counts:
-        """A page, its cursor and everything that follows from it, in one transaction.
+    def record(
+        self, source: str, page: Page, *, now: dt.datetime, share: ledger.Share | None = None
+    ) -> Counts:
+        """A page, its cursor, its `share` of the run's line and everything that follows from it, in one transaction.
 
         Every form version of the page must be known (`knows_form`, `add_form`).
         """
         for form in {(one.form_id, one.form_version) for one in page.submissions}:
             self.knows_form(*form)
         with writer(self._engine) as connection:
-            return record_page(connection, source, page, forms=self._forms, keys=self._keys, today=now.date())
+            counts = record_page(
+                connection, source, page, forms=self._forms, keys=self._keys, today=now.date()
+            )
+            if share is not None:
+                ledger.grow(connection, share, counts)
+            return counts
 
     def knows_form(self, form_id: str, version: str) -> bool:
         """Whether the marks of this form version are stored."""
@@ -151,15 +159,21 @@ class Store(Desk):
                 if rows:
                     connection.execute(insert(table), rows)
 
-    def forget(self, now: dt.datetime) -> Forgotten:
-        """Forget what is old enough: to be called at the end of every run.
+    def forget(
+        self, now: dt.datetime, *, believe_clock: bool = False, copies: dt.timedelta = COPIES
+    ) -> Forgotten:
+        """Forget what is old enough: to be called at the end of every run. GiveUp when the clock is too far ahead.
 
         The exact day and the sealed texts of an evaluation go after 90 days; the whole row goes 15 months after the
         beginning of its quarter, so that the running quarter and the four before it stay. What its sources still show is
-        remembered by keyed hash and not stored again. On PostgreSQL the space is overwritten by its next vacuum.
+        remembered by keyed hash and not stored again. The quarantine keeps sealed copies for `copies`. On PostgreSQL the space is overwritten by its next vacuum.
         """
         with writer(self._engine) as connection:
-            return forget(connection, self._keys, now.date())
+            doubt = None if believe_clock else clock.doubt(connection, now.date())
+            if doubt:
+                raise GiveUp(doubt)
+            clock.note_day(connection, now.date())
+            return forget(connection, self._keys, now.date(), copies)
 
     # what a run needs to know
 

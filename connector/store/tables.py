@@ -212,14 +212,14 @@ cursor = Table(
     Column("value", Text, nullable=False),
 )
 
-# One row for each run of each source.
+# One row for each run of each source, from its beginning on; what was cut off has no end.
 ledger = Table(
     "ledger",
     metadata,
     Column("id", Integer, primary_key=True),
     Column("source", String(64), nullable=False),
     Column("started", DateTime(timezone=True), nullable=False),
-    Column("finished", DateTime(timezone=True), nullable=False),
+    Column("finished", DateTime(timezone=True)),
     Column("seen", Integer, nullable=False),
     Column("new", Integer, nullable=False),
     Column("edited", Integer, nullable=False),

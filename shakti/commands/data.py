@@ -44,6 +44,12 @@ def sync_sources(
     allow_deletions: Annotated[
         bool, typer.Option("--allow-deletions", help="Believe it when more than a fifth was deleted.")
     ] = False,
+    believe_clock: Annotated[
+        bool,
+        typer.Option(
+            "--believe-clock", help="Believe this machine's clock though nothing has shown so late a day."
+        ),
+    ] = False,
 ) -> None:
     """Bring the store up to date with every source. Safe to repeat: what is known already changes nothing.
 
@@ -53,7 +59,9 @@ def sync_sources(
     """
     screen = Screen()
     allows = True if allow_deletions else believed if sys.stdin.isatty() else False
-    reports = sync_once(read_config(config_path), os.environ, screen, allow_deletions=allows)
+    reports = sync_once(
+        read_config(config_path), os.environ, screen, allow_deletions=allows, believe_clock=believe_clock
+    )
     if any(report.error is not None for report in reports):
         raise SourcesFailed(reports)
     screen.next("shakti report")
@@ -76,6 +84,7 @@ def sync_once(
     allow_deletions: bool | Callable[[Loss], bool] = False,
     quiet: bool = False,
     stopping: Callable[[], bool] = lambda: False,
+    believe_clock: bool = False,
 ) -> tuple[RunReport, ...]:
     """One run over all sources, with a table of what became of the records unless `quiet`."""
     forms = assembly.load_forms(config)
@@ -95,6 +104,9 @@ def sync_once(
             erasures=assembly.erasure_list(config),
             renames=assembly.renames(config, forms),
             stopping=stopping,
+            believe_clock=believe_clock,
+            copies=dt.timedelta(days=config.retention.quarantine_days),
+            warn=screen.warn,
         )
     if quiet:
         return reports

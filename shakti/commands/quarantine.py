@@ -113,6 +113,7 @@ def _show(waiting: list[Quarantined], screen: Screen) -> None:
     for reason, alike in by_reason.items():
         screen.head(reason)
         for one in alike:
-            screen.item("·", f"{one.source}, {one.native_id}, since {one.day:%d %b %Y}")
+            copy = "" if one.kept else ", its copy has expired"
+            screen.item("·", f"{one.source}, {one.native_id}, since {one.day:%d %b %Y}{copy}")
     screen.say("")
     screen.next("put right what the reasons name, then shakti quarantine replay")

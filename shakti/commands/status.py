@@ -49,6 +49,7 @@ def status(
             store.last_beat(),
             is_locked(config.path(assembly.LOCK)),
             sum(seen.values()),
+            store.clock_doubt(now),
         )
         last_runs, audit = store.runs(limit=RUNS), store.audit(limit=RUNS)
     health = health_of(assembly.source_names(config), known, now=now)
@@ -135,10 +136,7 @@ def show_runs(runs: Sequence[Run], screen: Screen) -> None:
     screen.head("Last runs (UTC)")
     screen.columns(
         ["source", "began", "new", "edited", "deleted", "refused", "took"],
-        [
-            [run.source, f"{run.started:%m-%d %H:%M}", *_last_run("", run)[1:5], lasted(run.duration)]
-            for run in runs
-        ],
+        [[run.source, f"{run.started:%m-%d %H:%M}", *_last_run("", run)[1:5], _took(run)] for run in runs],
         words=2,
     )
     for run in runs:
@@ -172,5 +170,9 @@ def _last_run(name: str, run: Run) -> list[str]:
         name,
         *[f"{number:,}" for number in (counts.new, counts.edited, counts.deleted, counts.refused)],
         "" if run.waited is None else lasted(run.waited),
-        lasted(run.duration),
+        _took(run),
     ]
+
+
+def _took(run: Run) -> str:
+    return "did not finish" if run.duration is None else lasted(run.duration)

@@ -165,7 +165,7 @@ class Fixed:
 
     def pages(self, cursor: dict[str, Any] | None) -> Any:
         for one in self.given:
-            if isinstance(one, Exception):
+            if isinstance(one, BaseException):
                 raise one
             yield one
 

@@ -6,6 +6,7 @@ import datetime as dt
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ import pytest
 from connector_worlds import KEYS, NOW, instance_xml
 
 from bot.outbox import KeyPair, Outbox, new_key_pair
-from connector import ChatSource, Counts, Page, RetryLater, RunReport, Store, sync
+from connector import ChatSource, Counts, GiveUp, Page, RetryLater, RunReport, Store, Submission, sync
+from connector.forwarding import Forwarding
 from xlsforms import Form
 
 PAIR = new_key_pair()
@@ -121,6 +123,38 @@ def test_a_withdrawal_erases_by_its_receipt(store: Store, outbox: Outbox, form: 
 def test_an_alert_is_left_to_those_it_is_for(store: Store, outbox: Outbox, form: Form) -> None:
     put(outbox, 1, kind="alert")
     assert run(store, outbox, form).counts == Counts()
+    assert len(outbox.take(0, 10)) == 1
+
+
+@dataclass(frozen=True)
+class Refusing:
+    """A platform that takes nothing."""
+
+    def forward(self, one: Submission) -> None:
+        raise GiveUp("It takes nothing.")
+
+
+@pytest.mark.parametrize("forwarded", [False, True])
+def test_an_alert_that_nobody_fetched_goes_after_its_days_and_nothing_else_does(
+    store: Store, outbox: Outbox, form: Form, forwarded: bool
+) -> None:
+    put(outbox, 1, kind="alert")
+    put(outbox, 2, xml="<cut")
+    left = []
+    for days in (10, 11):
+        chat = ChatSource(outbox, private_key=PAIR.private, forms=[form], alerts=dt.timedelta(days=10))
+        source = Forwarding(chat, store, Refusing()) if forwarded else chat
+        today = dt.datetime(2026, 11, 20, 6, tzinfo=dt.UTC) + dt.timedelta(days=days)
+        sync(store, [source], now=lambda today=today: today)
+        left.append([row.kind for row in outbox.take(0, 10)])
+    assert left == [["alert", "evaluation"], ["evaluation"]]
+
+
+def test_a_clock_years_ahead_takes_no_alert(store: Store, outbox: Outbox, form: Form) -> None:
+    put(outbox, 1, kind="alert")
+    run(store, outbox, form)
+    source = ChatSource(outbox, private_key=PAIR.private, forms=[form])
+    sync(store, [source], now=lambda: NOW.replace(year=2031))
     assert len(outbox.take(0, 10)) == 1
 
 

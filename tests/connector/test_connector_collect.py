@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 from connector_worlds import ANSWERS, FORM, KEYS, NOW, instance_id, instance_xml, write_workbook
 
-from connector import CollectSource, Counts, GiveUp, RunReport, Store, sync
+from connector import CollectSource, Counts, GiveUp, Page, RunReport, Store, sync
 from xlsforms import Form, load_form
 
 
@@ -253,6 +254,43 @@ def test_a_file_is_opened_again_only_when_it_was_replaced(store: Store, folder: 
     path.write_text(instance_xml(1, core__respect="5"), encoding="utf-8")  # of the same length
     assert run(store, folder, form).counts.seen == 1
     assert run(store, folder, form).counts.seen == 0
+
+
+def test_two_thousand_files_are_picked_up_once_and_their_cursor_is_small(
+    store: Store, folder: Path, form: Form
+) -> None:
+    for number in range(2000):
+        (folder / f"Evaluation_2026-11-20_10-00-00_{number}.xml").write_text(
+            instance_xml(number), encoding="utf-8"
+        )
+    source = CollectSource(folder, forms=[form])
+
+    def counts() -> Counts:
+        (report,) = sync(store, [source], now=lambda: NOW)
+        return report.counts
+
+    assert counts() == Counts(new=2000)
+    assert len(json.dumps(store.cursor("collect"))) < 2000 * 12
+    assert counts() == Counts()
+    leave(folder, "one more", instance_xml(2000))
+    (folder / "Evaluation_2026-11-20_10-00-00_7.xml").unlink()
+    assert counts() == Counts(new=1)
+    assert counts() == Counts()
+
+
+def test_a_cursor_that_names_its_files_is_still_understood(store: Store, folder: Path, form: Form) -> None:
+    """What an earlier version of this program wrote."""
+    paths = [leave(folder, f"e{number}", instance_xml(number)) for number in (1, 2)]
+    looks = {
+        path.relative_to(folder).as_posix(): f"{path.stat().st_size}-{path.stat().st_mtime_ns}"
+        for path in paths
+    }
+    edits = {instance_id(2).removeprefix("uuid:"): instance_id(1).removeprefix("uuid:")}
+    store.record("collect", Page(cursor={"looks": looks, "edits": edits}), now=NOW)
+    leave(folder, "e3", instance_xml(3, deprecated=2))
+    assert run(store, folder, form).counts == Counts(new=1)
+    assert store.held("collect").missing(frozenset({instance_id(1).removeprefix("uuid:")})) == 0
+    assert run(store, folder, form).counts == Counts()
 
 
 def test_a_run_that_broke_off_reads_its_files_again(folder: Path, form: Form) -> None:

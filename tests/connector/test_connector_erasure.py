@@ -406,6 +406,17 @@ def test_an_instance_id_without_uuid_is_deleted_on_central(
     assert [one.deleted_at is not None for one in form.submissions.values()] == [True]
 
 
+def test_a_session_on_central_that_ended_is_opened_again_and_nothing_is_left(
+    central_server: CentralServer, central: tuple[CentralSource, CentralEraser]
+) -> None:
+    roots = [central_server.submit(instance_xml(number)) for number in (1, 2)]
+    for root in roots:
+        central[1].erase(root.removeprefix("uuid:"))
+        central_server.end_sessions()
+    (form,) = central_server.project.forms.values()
+    assert [one.deleted_at is not None for one in form.submissions.values()] == [True, True]
+
+
 def test_an_interrupted_erasure_is_finished_by_running_it_again(
     store: Store, listed: ErasureList, kobo_server: KoboServer, kobo: tuple[KoboSource, KoboEraser]
 ) -> None:

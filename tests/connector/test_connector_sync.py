@@ -210,6 +210,38 @@ def test_what_a_listing_lacks_is_counted_over_the_day_too(store: Store, fixed: C
     assert len(store.evaluations()) == 8
 
 
+class Killed(BaseException):
+    """The process is gone: nothing of ours may catch this."""
+
+
+def test_what_a_killed_run_deleted_is_counted_over_the_day_too(
+    store: Store, fixed: Callable[..., Fixed]
+) -> None:
+    reports(store, fixed("central", page(*range(1, 11), source="central")))
+    gone = [Page((submission(number, source="central", deleted=True),)) for number in range(1, 5)]
+    with pytest.raises(Killed):
+        reports(store, fixed("central", *gone[:2], Killed()))
+    (report,) = reports(store, fixed("central", *gone))
+    assert "3 of 10 records" in str(report.error)
+    assert len(store.evaluations()) == 8
+
+
+def test_a_killed_run_leaves_a_line_that_says_what_it_did_and_that_it_did_not_finish(
+    store: Store, fixed: Callable[..., Fixed]
+) -> None:
+    reports(store, fixed("central", page(1, source="central")))
+    gone = Page((submission(1, source="central", deleted=True),))
+    with pytest.raises(Killed):
+        reports(store, fixed("central", page(2, 3, source="central"), gone, Killed(), page(4)))
+    line, before = store.runs()
+    assert (line.finished, line.duration, line.error) == (None, None, None)
+    assert (line.counts, line.counts.seen, line.gone) == (Counts(new=2, deleted=1), 3, 1)
+    assert before.finished == NOW
+    assert store.source_health()["central"].read_at == NOW
+    reports(store, fixed("central"))
+    assert [one.finished for one in store.runs()] == [NOW, None, NOW]
+
+
 def test_after_a_day_another_fifth_may_go(store: Store, fixed: Callable[..., Fixed]) -> None:
     reports(store, fixed("central", page(*range(1, 11), source="central")))
     deleted = [submission(number, source="central", deleted=True) for number in range(1, 4)]

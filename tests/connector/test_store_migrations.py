@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from collections.abc import Iterator
 
@@ -100,3 +101,31 @@ def test_an_old_store_goes_on_where_it_was(engine: Engine, empty_url: str, form_
         row = submission(4, source="kobo", answers=ANSWERS)
         assert store.record("kobo", Page((submission(1, source="kobo"), row)), now=NOW).new == 1
         assert [one["evaluation"] for one in store.evaluations()] == ["1", "2", "4"]
+
+
+OLD_RUN = text(
+    "INSERT INTO ledger (source, started, finished, seen, new, edited, unchanged, deleted, refused, quarantined) "
+    "VALUES ('kobo', '2026-11-20 06:00:00', '2026-11-20 06:01:00', 1, 1, 0, 0, 0, 0, 0)"
+)
+
+
+def test_a_store_that_was_in_use_knows_the_day_of_its_last_run(engine: Engine, empty_url: str) -> None:
+    move(engine, "0004")
+    with writer(engine) as connection:
+        connection.execute(OLD_RUN)
+    with Store(empty_url, keys=KEYS) as store:
+        store.migrate()
+        (run,) = store.runs()
+        assert run.duration == dt.timedelta(minutes=1)
+        assert store.clock_doubt(NOW) is None
+        assert "is 2026-11-20:" in str(store.clock_doubt(NOW.replace(year=2027)))
+
+
+def test_runs_that_did_not_finish_can_be_taken_back_too(engine: Engine, empty_url: str) -> None:
+    with Store(empty_url, keys=KEYS) as store:
+        store.migrate()
+        store.begin_run("kobo", NOW)
+        move(engine, "0004", down=True)
+        store.migrate()
+        (run,) = store.runs()
+        assert (run.started, run.finished) == (NOW, NOW)

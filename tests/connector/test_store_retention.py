@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pytest
-from connector_worlds import NOW, Fixed, submission, with_answers
+from connector_worlds import NOW, TEXT_PRIVATE, Fixed, submission, with_answers
 
-from connector import Counts, FormVersion, Page, Store, sync
+from connector import Counts, FormVersion, GiveUp, Page, Store, Unreadable, replay, sync
 from connector.store import Forgotten
 
 DAYS_91 = dt.timedelta(days=91)
@@ -89,6 +89,82 @@ def test_every_run_forgets(ready: Store, form_version: FormVersion) -> None:
     (report,) = sync(ready, [Fixed("kobo", (), form_version)], now=lambda: NOW)
     assert report.ok
     assert [one["day"] for one in ready.evaluations()] == [None, dt.date(2026, 11, 20)]
+
+
+UNREADABLE = Page(unreadable=(Unreadable("kobo", "7", "It is damaged.", "her words"),))
+
+
+def test_the_copies_of_the_quarantine_go_and_their_lines_stay(ready: Store) -> None:
+    ready.record("kobo", UNREADABLE, now=NOW)
+    assert ready.forget(NOW + dt.timedelta(days=10), copies=dt.timedelta(days=10)) == Forgotten()
+    assert len(ready.sealed_quarantine()) == 1
+    assert ready.forget(NOW + dt.timedelta(days=11), copies=dt.timedelta(days=10)) == Forgotten(copies=1)
+    assert ready.sealed_quarantine() == []
+    (line,) = ready.quarantined()
+    assert (line.native_id, line.reason, line.kept) == ("7", "It is damaged.", False)
+    assert ready.record("kobo", UNREADABLE, now=NOW + dt.timedelta(days=12)) == Counts()
+    assert ready.sealed_quarantine() == [], "the source still shows it: no new copy"
+
+
+def test_a_copy_that_expired_is_no_wrong_key(ready: Store, form_version: FormVersion) -> None:
+    ready.record("kobo", UNREADABLE, now=NOW)
+    ready.forget(NOW + dt.timedelta(days=2), copies=dt.timedelta(days=1))
+    done = replay(ready, [Fixed("kobo", (), form_version)], private_key=TEXT_PRIVATE, now=lambda: NOW)
+    assert (done.read, len(done.left)) == (0, 1)
+
+
+YEARS_AHEAD = dt.datetime(2031, 5, 1, 6, tzinfo=dt.UTC)
+
+
+def test_a_clock_years_ahead_forgets_nothing_and_says_so(ready: Store) -> None:
+    fill(ready, "2026-11-20")
+    ready.forget(NOW)
+    for _ in range(2):
+        with pytest.raises(GiveUp, match=r"clock says 2031-05-01, .* is 2026-11-23: nothing was deleted"):
+            ready.forget(YEARS_AHEAD)
+    assert [one["day"] for one in ready.evaluations()] == [dt.date(2026, 11, 20)]
+    assert ready.clock_doubt(NOW) is None
+    assert "2031-05-01" in str(ready.clock_doubt(YEARS_AHEAD))
+
+
+def test_a_person_may_say_that_the_clock_is_right_and_it_is_believed_from_then_on(ready: Store) -> None:
+    fill(ready, "2026-11-20")
+    ready.forget(NOW)
+    assert ready.forget(YEARS_AHEAD, believe_clock=True).rows == 1
+    assert ready.forget(YEARS_AHEAD) == Forgotten()
+
+
+def test_a_clock_that_goes_on_by_a_month_at_a_time_is_believed(ready: Store) -> None:
+    for months in range(4):
+        ready.forget(NOW + months * dt.timedelta(days=31))
+    with pytest.raises(GiveUp):
+        ready.forget(NOW + dt.timedelta(days=3 * 31 + 32))
+
+
+@dataclass
+class OnAServer(Fixed):
+    """A source whose server says what time it is."""
+
+    server_time: dt.datetime | None = None
+
+
+def test_what_a_server_says_tells_a_machine_that_was_off_from_a_wrong_clock(
+    ready: Store, form_version: FormVersion
+) -> None:
+    fill(ready, "2026-11-20")
+    ready.forget(NOW)
+    said: list[str] = []
+    for at, rows, warnings in ((NOW, 1, 1), (None, 1, 2), (YEARS_AHEAD, 0, 2)):
+        source = OnAServer("kobo", (), form_version, server_time=at)
+        sync(ready, [source], now=lambda: YEARS_AHEAD, warn=said.append)
+        assert (len(ready.evaluations()), len(said)) == (rows, warnings)
+
+
+def test_a_new_store_believes_the_server_and_not_the_clock(ready: Store, form_version: FormVersion) -> None:
+    fill(ready, "2026-11-20")
+    source = OnAServer("central", (), form_version, server_time=NOW)
+    sync(ready, [source], now=lambda: YEARS_AHEAD)
+    assert len(ready.evaluations()) == 1
 
 
 def test_forgetting_an_empty_store_does_nothing(store: Store) -> None:

@@ -352,7 +352,7 @@ def test_ten_times_the_rows_take_little_more_memory(
 ) -> None:
     """The first run over 50,000 rows beside that over 5,000.
 
-    A folder has no server that remembers for it: its cursor names every file, which takes less than 2 kB for each.
+    A folder has no server that remembers for it: each run lists every file, which takes less than 2 kB for each.
     """
     peaks: dict[int, int] = {}
     for many in (5_000, 50_000):

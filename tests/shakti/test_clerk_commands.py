@@ -36,7 +36,8 @@ sources:
 
 
 def clock() -> dt.datetime:
-    return dt.datetime(2026, 11, 23, 6, 0, tzinfo=dt.UTC)
+    """The machine's own: the command compares the two."""
+    return dt.datetime.now(dt.UTC)
 
 
 def checkin(number: int, *, receipt: str, code: str = CODE, consent: str = "yes") -> str:
@@ -57,14 +58,27 @@ def kobo() -> Iterator[KoboServer]:
 
 
 @pytest.fixture
+def slow_kobo_programme(tmp_path: Path, command: Shakti) -> Iterator[Programme]:
+    """A programme whose server is forty days behind this machine."""
+    with KoboServer(clock=lambda: clock() - dt.timedelta(days=40), token=TOKEN) as server:
+        server.deploy(FORMS / "services_checkin.xlsx")
+        yield Programme(tmp_path, set_up(tmp_path, server, command), server)
+
+
+@pytest.fixture
 def keys(tmp_path: Path, kobo: KoboServer, command: Shakti) -> dict[str, str]:
     """A programme with one form on KoboToolbox and a folder of files; gives its environment."""
+    return set_up(tmp_path, kobo, command)
+
+
+def set_up(folder: Path, kobo: KoboServer, command: Shakti) -> dict[str, str]:
+    """Write config.yml and make the keys; the programme's environment."""
     (asset,) = kobo.platform.assets
-    (tmp_path / "collect").mkdir()
+    (folder / "collect").mkdir()
     text = CONFIG.format(forms=FORMS, kobo=kobo.url, asset=asset)
-    (tmp_path / "config.yml").write_text(text, encoding="utf-8")
+    (folder / "config.yml").write_text(text, encoding="utf-8")
     assert command("keys", "new", "--out", "keys.env").returncode == 0
-    lines = (tmp_path / "keys.env").read_text(encoding="utf-8").splitlines()
+    lines = (folder / "keys.env").read_text(encoding="utf-8").splitlines()
     made = dict(line.removeprefix("export ").split("=", 1) for line in lines)
     return {**made, "KOBO_TOKEN": TOKEN}
 
@@ -333,6 +347,21 @@ def test_the_page_of_health_for_a_program(shakti: Shakti, kobo: KoboServer) -> N
     assert (kobo_line["stored"], kobo_line["there"], kobo_line["unread"]) == (1, 1, 0)
     assert kobo_line["last"]["counts"]["new"] == 1
     assert kobo_line["last"]["error"] is None
+
+
+def test_a_clock_that_the_server_contradicts_is_told_until_a_person_says_that_it_is_right(
+    slow_kobo_programme: Programme, command: Shakti
+) -> None:
+    programme = slow_kobo_programme
+    programme.kobo.submit(checkin(1, receipt="1"))
+    done = command("sync", **programme.environment)
+    assert done.returncode == 0
+    assert "nothing was deleted for its age" in " ".join(done.stderr.split())
+    page = json.loads(command("status", "--json", **programme.environment).stdout)
+    assert page["state"] == "act"
+    assert "--believe-clock" in page["advice"][0]["text"]
+    assert command("sync", "--believe-clock", **programme.environment).stderr == ""
+    assert json.loads(command("status", "--json", **programme.environment).stdout)["advice"] == []
 
 
 @pytest.mark.parametrize(("answer", "left"), [("n", 6), ("y", 3)])

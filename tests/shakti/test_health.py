@@ -42,6 +42,28 @@ def test_all_is_well_where_everything_was_read_lately() -> None:
     assert (line.state, line.stored, line.there, line.set_aside) == ("well", 8, 10, 2)
 
 
+def cut_off(before: dt.timedelta) -> SourceHealth:
+    """A source whose last run began so long ago and has no end."""
+    well = read(HOUR)
+    return replace(well, last=Run("kobo:a", NOW - before, None, Counts(new=1)), failures=1)
+
+
+def test_a_run_that_did_not_finish_deserves_a_look() -> None:
+    known = replace(NOTHING, sources={"kobo:a": cut_off(12 * MINUTE)})
+    assert health(known).state == "look"
+    assert advice(known) == [
+        "kobo:a: the run that began 12 min ago did not finish. It still goes on, or it was cut off: then run shakti sync, "
+        "nothing is lost."
+    ]
+
+
+@pytest.mark.parametrize(("began", "state"), [(MINUTE, "well"), (20 * MINUTE, "look")])
+def test_a_run_of_the_schedulers_that_goes_on_now_is_no_fault(began: dt.timedelta, state: str) -> None:
+    beat = Beat(NOW - 2 * MINUTE, None, 15)
+    known = replace(NOTHING, sources={"kobo:a": cut_off(began)}, beat=beat, lock_held=True)
+    assert health(known).state == state
+
+
 def test_a_source_that_was_never_read_and_one_that_is_old_deserve_a_look() -> None:
     page = health(replace(NOTHING, sources={"kobo:a": read(3 * DAY)}), "kobo:a", "collect")
     assert [line.state for line in page.sources] == ["look", "look"]
