@@ -211,11 +211,12 @@ def _accept(
         return tally.add("deleted") if one.deleted else tally.add("new", one.changed_at)
     before = known.sightings.get(one.source)
     now = Sighting(one.version_id, one.review, one.changed_at, one.deleted)
-    if before is not None and replace(before, changed_at=None) == replace(now, changed_at=None):
+    same_words = before is not None and replace(before, changed_at=None) == replace(now, changed_at=None)
+    if same_words and not _is_later(now, before):
         return tally.add("unchanged")
-    if not _owns(one, known):
+    if not _owns(one, known) or (same_words and one.source == known.owner):
         plan.seen_again.append((known, one))
-        return tally.add("deleted" if one.deleted and before is not None else "unchanged")
+        return tally.add("deleted" if one.deleted and before is not None and not same_words else "unchanged")
     plan.updates.append((known, one, evaluation))
     if one.deleted:
         return tally.add("unchanged" if known.deleted else "deleted")
@@ -223,6 +224,13 @@ def _accept(
     if same and before is None:
         return tally.add("unchanged")
     return tally.add("edited", one.changed_at)
+
+
+def _is_later(now: Sighting, before: Sighting | None) -> bool:
+    """Whether a source touched the record since, though it says the same: that can make it the one that counts."""
+    if before is None or now.changed_at is None:
+        return False
+    return now.changed_at > (before.changed_at or LONG_AGO)
 
 
 def _owns(one: Submission, known: Known) -> bool:

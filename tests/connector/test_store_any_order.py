@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from connector_worlds import submission, with_answers
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from connector import FormVersion, Page, Store, Submission
@@ -109,8 +109,17 @@ def versions_agree(states: list[State]) -> bool:
     return len({state.respect for state in states if state.version == 0}) <= 1
 
 
+TOUCHED_LATER = [  # the platform touches its record again and changes nothing: it is still the later one
+    State("central", 0, 1, "approved", deleted=False, minute=0),
+    State("central", 0, 1, "approved", deleted=False, minute=1),
+    State("kobo", 0, 1, "none", deleted=False, minute=0),
+    State("chat", 0, 1, "none", deleted=False, minute=0),
+]
+
+
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(states=deliveries().filter(versions_agree))
+@example(TOUCHED_LATER)
 def test_it_counts_once_with_its_owners_content(ready: Store, states: list[State]) -> None:
     number = next(NUMBERS)
     for state in states:
