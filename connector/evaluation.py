@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from connector.errors import SkipRecord
@@ -21,6 +22,7 @@ GATES = ("consent", "adult")
 SERVICE_ANSWERS = ("needed", "asked", "received")
 LONGEST_NAME = 64  # of a choice, a provider, an instance id; the store's columns are as wide
 SECONDS_STEP = 30  # a finer duration helps to tell interviews apart and says nothing more about their quality
+DAYS_KEPT = 1024  # thousands of interviews share a day: it is worked out once
 LONGEST_SECONDS = 12 * 60 * 60  # a form left open overnight was not an interview of that length
 
 
@@ -75,7 +77,8 @@ class Reader:
         self._rated = tuple(_rated(form.marks, self.layout))
         # Nearly always each indicator is one question, and each answer one of its choices.
         self._is_plain = len(self._rated) == len(self.layout.slots)
-        self._plain = tuple((path, encoder.known.get) for path, _, encoder in self._rated)
+        self._paths = tuple(path for path, _, _ in self._rated)
+        self._known = tuple(encoder.known for _, _, encoder in self._rated)
         self._flagged = tuple(
             (mark.path, mark.flag, mark.measures or mark.path.rsplit("/", 1)[-1])
             for mark in form.marks
@@ -145,7 +148,7 @@ class Reader:
         """Raw coded values; what she did not know, would not say, or was not asked is missing."""
         answer = answers.get
         if self._is_plain:
-            codes = [code(answer(path)) for path, code in self._plain]
+            codes = list(map(dict.get, self._known, map(answer, self._paths)))
             if None not in codes:
                 return "".join(codes)  # type: ignore[arg-type]  # no None is left
         values = list(self.layout.blank)
@@ -188,6 +191,7 @@ def require_name(text: str, what: str) -> None:
         raise SkipRecord(f"{what} is longer than {LONGEST_NAME} characters or holds signs that no id has.")
 
 
+@lru_cache(maxsize=DAYS_KEPT)
 def quarter_of(day: dt.date) -> str:
     """The quarter of a day, such as "2026Q4"; quarters sort as text."""
     return f"{day.year:04d}Q{(day.month - 1) // 3 + 1}"
@@ -249,8 +253,10 @@ def _day(submission: Submission) -> dt.date:
         raise SkipRecord("The record has no date: no answer to `today` or `end`, and no time of arrival.")
     if changed is None:
         return day or dt.date.min
-    latest = (changed + dt.timedelta(days=1)).date()  # the device may stand a time zone ahead
-    return day if day is not None and day <= latest else changed.date()
+    arrived = changed.date()
+    if day is None or day <= arrived:
+        return day or arrived
+    return day if day <= arrived + dt.timedelta(days=1) else arrived  # the device may stand a time zone ahead
 
 
 def _seconds(answers: Mapping[str, str]) -> int | None:
@@ -265,8 +271,13 @@ def _seconds(answers: Mapping[str, str]) -> int | None:
 
 
 def _date(text: str | None) -> dt.date | None:
+    return _parsed_day(text[:10]) if text else None
+
+
+@lru_cache(maxsize=DAYS_KEPT)
+def _parsed_day(text: str) -> dt.date | None:
     try:
-        return dt.date.fromisoformat(text[:10]) if text else None
+        return dt.date.fromisoformat(text)
     except ValueError:
         return None
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Table
+from sqlalchemy import Boolean, Connection, Date, DateTime, Table
 
 __all__ = ["insert_rows"]
+
+FEW = (Boolean, Date, DateTime)  # a page has few different values of these: each is converted once
 
 Row = Sequence[Any]
 
@@ -38,11 +40,16 @@ def _as_the_driver_wants(
     connection: Connection, table: Table, names: Sequence[str], rows: Sequence[Row]
 ) -> list[tuple[Any, ...]]:
     """The rows with days and times written as SQLAlchemy writes them: both ways in must store the same."""
-    columns = list(zip(*rows, strict=True))
-    for index, name in enumerate(names):
-        convert = _converter(connection, table, name)
-        if convert is not None:
-            columns[index] = tuple(map(convert, columns[index]))
+    converters = {index: _converter(connection, table, name) for index, name in enumerate(names)}
+    if not any(converters.values()):
+        return [tuple(row) for row in rows]
+    columns: list[Iterable[Any]] = list(zip(*rows, strict=True))
+    for index, convert in converters.items():
+        if convert is not None and isinstance(table.c[names[index]].type, FEW):
+            written = {value: convert(value) for value in set(columns[index])}
+            columns[index] = map(written.__getitem__, columns[index])
+        elif convert is not None:
+            columns[index] = map(convert, columns[index])
     return list(zip(*columns, strict=True))
 
 

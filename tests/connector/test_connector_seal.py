@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hmac
+
 import pytest
 from connector_worlds import CODE, KEYS, TEXT_PRIVATE
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from connector import GiveUp, Keys, SkipRecord, is_code, new_code, new_key, new_pair, open_text
@@ -49,6 +51,13 @@ def test_a_pseudonym_never_holds_its_code(code: str) -> None:
     assert len(pseudonym) == 32
     assert code not in pseudonym
     assert pseudonym == KEYS.survivor(code)
+
+
+@example(b"k" * 65, CODE)
+@given(st.binary(min_size=1, max_size=200), st.text(st.characters(exclude_categories=["Cs"])))
+def test_a_pseudonym_is_hmac_sha256_of_the_kind_and_the_code(key: bytes, code: str) -> None:
+    expected = hmac.new(key, b"survivor\0" + code.encode(), "sha256").hexdigest()
+    assert Keys(key, KEYS.text_public).survivor(code) == expected[:32]
 
 
 def test_another_key_gives_another_pseudonym() -> None:
