@@ -86,23 +86,30 @@ def _significant(estimate: Floats, se: Floats, z: Floats, level: float, *, apart
     """
     error = np.sqrt(se[:, None] ** 2 + se**2)
     student = (estimate[:, None] - estimate) / error
+    noise = z * se[:, None]
     found = np.zeros_like(apart)
+    greatest = np.full(z.shape, -np.inf)  # in each draw, over the pairs of one unit that are left
+    changed = apart.any(axis=1)
     while True:
         left = apart & ~found
         if not left.any():
             return found
-        bar = np.quantile(_greatest(z * se[:, None], error, left), level, method="higher")
+        for better in np.flatnonzero(changed).tolist():
+            greatest[better] = _greatest(noise, error[better], better, left[better])
+        bar = np.quantile(np.max(greatest, axis=0), level, method="higher")
         more = left & (student > bar)
         if not more.any():
             return found
         found |= more
+        changed = more.any(axis=1)
 
 
-def _greatest(noise: Floats, error: Floats, pairs: Bools) -> Floats:
-    """In each draw the greatest studentised difference over these pairs; `noise` is J x draws."""
-    greatest = np.full(noise.shape[1], -np.inf)
-    for better in np.flatnonzero(pairs.any(axis=1)):
-        worse = np.flatnonzero(pairs[better])
-        student = (noise[better] - noise[worse]) / error[better, worse, None]
-        np.maximum(greatest, np.max(student, axis=0), out=greatest)
-    return greatest
+def _greatest(noise: Floats, error: Floats, better: int, left: Bools) -> Floats:
+    """In each draw the greatest studentised difference of one unit to those of its pairs that are left; `noise` is J x draws."""
+    worse = np.flatnonzero(left)
+    if not len(worse):
+        return np.full(noise.shape[1], -np.inf)
+    student = noise[worse]
+    np.subtract(noise[better], student, out=student)
+    student /= error[worse, None]
+    return np.asarray(np.max(student, axis=0))

@@ -349,6 +349,12 @@ def score(config: Config, store: Store, *, as_of: str | None = None) -> scoring.
     )
 
 
+def services(config: Config, store: Store, *, as_of: str | None) -> tuple[scoring.ServiceFigure, ...]:
+    """What survivors say of the services over the quarters that end with `as_of`, in each district and over all."""
+    areas = {one.block: one.district for one in store.registry().providers if one.block}
+    return scoring.services(store.services(), areas, settings_of(config), as_of=as_of)
+
+
 def evaluations_of(
     columns: Columns, scales: Mapping[str, Mapping[str, scoring.Scale]]
 ) -> scoring.Evaluations:

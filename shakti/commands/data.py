@@ -14,10 +14,11 @@ from typing import Annotated, Literal
 
 import typer
 
-from connector import Beat, Counts, Loss, RetryLater, RunReport, run_forever, sync
+from connector import Beat, Counts, Loss, RetryLater, RunReport, Store, run_forever, sync
 from reports import write_all
 from reports.files import put
-from reports.tables import leaders
+from reports.services import SERVICES, services_table
+from reports.tables import Row, csv_text, leaders
 from scoring import Ratings
 from shakti import assembly
 from shakti.assembly import Releases
@@ -172,7 +173,7 @@ def report(
         Spoken | None, typer.Option("--lang", help="bn, hi or en (default: reports.language).")
     ] = None,
 ) -> None:
-    """Score, pass the gate, and write leaders.csv, leaders.xlsx, leaders.html (outward) programme.csv and run.json (inside).
+    """Score, pass the gate, and write leaders.csv, leaders.xlsx, leaders.html (outward), programme.csv, services.csv and run.json (inside).
 
     Example: shakti report --lang bn --out out/reports
     """
@@ -181,14 +182,39 @@ def report(
     with assembly.open_store(config, os.environ) as store:
         registry = store.registry()
         ratings = assembly.score(config, store)
+        offer = services_of(config, store, ratings)
     releases = assembly.release(
         config, ratings, registry, assembly.load_forms(config), cutoff=now().date(), sample=config.sample
     )
     folder = out or config.path(config.reports.folder)
     paths = write_all(releases.outward, releases.programme, folder, lang or config.reports.language)
-    paths = (*paths, *put(folder, {"run.json": record_of_run(ratings)}, modes={"run.json": 0o600}))
+    inside = {"services.csv": services_csv(offer), "run.json": record_of_run(ratings)}
+    paths = (*paths, *put(folder, inside, modes=dict.fromkeys(inside, 0o600)))
     show_lists(releases, paths, screen)
-    screen.next(f"open {folder / 'leaders.html'}; programme.csv stays inside the programme")
+    screen.next(f"open {folder / 'leaders.html'}; programme.csv and services.csv stay inside the programme")
+
+
+def services_of(config: Config, store: Store, ratings: Ratings, *, as_of: str | None = None) -> list[Row]:
+    """What survivors say of the services in the window of these ratings; its own last quarter where nobody was evaluated."""
+    last = as_of or (ratings.window[-1] if ratings.window else None)
+    found = assembly.services(config, store, as_of=last)
+    return services_table(found, last or "", k=config.release.k_programme)
+
+
+def services_csv(rows: Sequence[Row]) -> bytes:
+    """The table of services as a file for a spreadsheet."""
+    return csv_text(SERVICES, rows).encode("utf-8-sig")
+
+
+def show_services(rows: Sequence[Row], screen: Screen) -> None:
+    """What is known of the services over all districts; the files hold each district."""
+    known = [row for row in rows if row["area"] == "" and row["value"]]
+    if known:
+        screen.table(
+            "Services, all districts (in 100, or days; of days only those whose step is done)",
+            ["service", "figure", "survivors", "value"],
+            [[str(row[name]) for name in ("service", "figure", "n_band", "value")] for row in known],
+        )
 
 
 def record_of_run(ratings: Ratings) -> bytes:

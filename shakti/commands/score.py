@@ -17,7 +17,15 @@ from reports.tables import Row, csv_text
 from scoring.grades import LAMBDA
 from scoring.tables import RESULT_COLUMNS
 from shakti import assembly
-from shakti.commands.data import SHOWN, Spoken, record_of_run, show_method
+from shakti.commands.data import (
+    SHOWN,
+    Spoken,
+    record_of_run,
+    services_csv,
+    services_of,
+    show_method,
+    show_services,
+)
 from shakti.commands.estimates import (
     Best,
     Estimates,
@@ -104,15 +112,17 @@ def _rate_store(
     config = read_config(config_path)
     with assembly.open_store(config, os.environ) as store:
         found = assembly.score(config, store, as_of=as_of)
+        offer = services_of(config, store, found, as_of=as_of)
     if out is not None:
-        _say_paths(
-            put(out, {"run.json": record_of_run(found)}, modes={"run.json": INSIDE}), screen, as_json=as_json
-        )
+        contents = {"services.csv": services_csv(offer), "run.json": record_of_run(found)}
+        _say_paths(put(out, contents, modes=dict.fromkeys(contents, INSIDE)), screen, as_json=as_json)
     if as_json:
-        screen.raw(record_of_run(found).decode().rstrip())
+        whole = {**found.audit, "services": offer}
+        screen.raw(json.dumps(whole, ensure_ascii=False, indent=2, sort_keys=True))
         return
     show_method(found, screen)
     _show_findings(found, screen)
+    show_services(offer, screen)
     screen.next("shakti report")
 
 

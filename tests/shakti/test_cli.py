@@ -266,3 +266,19 @@ def test_a_report_without_any_evaluation_lists_everybody_as_no_result_yet(
     record = tmp_path / "lists" / "run.json"
     assert json.loads(record.read_text(encoding="utf-8"))["evaluations"] == 0
     assert record.stat().st_mode & 0o777 == 0o600
+
+
+def test_the_services_are_in_both_outputs_for_the_programme_only(
+    shakti: Shakti, tmp_path: Path, programme: dict[str, str]
+) -> None:
+    (tmp_path / "collect").mkdir()
+    assert shakti("sync", **programme).returncode == 0
+    for command in (("report", "--out", "lists"), ("score", "--out", "lists", "--json")):
+        done = shakti(*command, **programme)
+        assert done.returncode == 0, done.stderr
+        path = tmp_path / "lists" / "services.csv"
+        header = path.read_text(encoding="utf-8-sig").splitlines()[0]
+        assert header.replace('"', "") == "window,service,area,figure,n_band,value,low,high,note"
+        assert path.stat().st_mode & 0o777 == 0o600
+        path.unlink()
+    assert json.loads(done.stdout)["services"] == []
