@@ -68,29 +68,25 @@ def demands(text: str, root: str, here: str) -> tuple[Term | None, ...]:
 
 def comparisons(text: str, root: str, here: str) -> Iterator[Term]:
     """Every plain comparison of a question with a text, wherever in the expression it stands."""
-    try:
-        waiting = [parse(text)] if text.strip() else []
-    except ExpressionError:
-        return
-    while waiting:
-        token = waiting.pop()
-        term = _comparison(token, root, here)
-        if term is not None:
-            yield term
-        waiting.extend(inside(token))
+    terms = (_comparison(token, root, here) for token in _everything(text))
+    return (term for term in terms if term is not None)
 
 
 def named(text: str, root: str, here: str) -> Iterator[str]:
     """The path of every question that an expression names, wherever in it that stands."""
+    paths = (path_of(token, root, here) for token in _everything(text))
+    return (path for path in paths if path is not None)
+
+
+def _everything(text: str) -> Iterator[Token]:
+    """An expression and all its parts; nothing of one that cannot be understood."""
     try:
         waiting = [parse(text)] if text.strip() else []
     except ExpressionError:
         return
     while waiting:
         token = waiting.pop()
-        path = path_of(token, root, here)
-        if path is not None:
-            yield path
+        yield token
         waiting.extend(inside(token))
 
 
